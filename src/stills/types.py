@@ -1,0 +1,202 @@
+"""The values that stills' parts hand to each other: frozen, slotted, without behaviour beyond their own arithmetic.
+
+Time is a presentation time stamp (``pts``) and a rational time base. ``time`` is derived: seconds from the first frame
+shown. Boxes are ``(x, y, width, height)`` in pixels of the upright frame, the origin at its upper left corner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""x, y, width, height in pixels of the upright frame."""
+
+Effort: TypeAlias = Literal["fast", "balanced", "exhaustive"]
+Transition: TypeAlias = Literal["none", "cut", "dissolve", "fade"]
+Hdr: TypeAlias = Literal["none", "pq", "hlg"]
+Layer: TypeAlias = Literal["signals", "faces", "attributes"]
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+Precision: TypeAlias = Literal["auto", "f32"]
+PictureFormat: TypeAlias = Literal["jpeg", "png", "webp"]
+FitMode: TypeAlias = Literal["crop", "pad"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Timestamp:
+    """An exact moment: ``pts`` ticks of ``time_base`` seconds."""
+
+    pts: int
+    time_base: Fraction
+
+    def seconds(self, start_pts: int = 0) -> float:
+        """Seconds since ``start_pts``, rounded to the microsecond."""
+        return round(float((self.pts - start_pts) * self.time_base), 6)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a video is, as a viewer sees it.
+
+    ``width`` and ``height`` are the display size: after sample aspect ratio (the width is scaled) and rotation.
+    ``rotation`` is the clockwise turn in degrees (0, 90, 180, 270) that makes a decoded frame upright; a ``mirrored``
+    frame is flipped left-right after it. ``duration`` is in seconds, from the first frame shown to the end of the last.
+    """
+
+    path: str
+    container: str
+    codec: str
+    pixel_format: str
+    bit_depth: int
+    coded_width: int
+    coded_height: int
+    width: int
+    height: int
+    sample_aspect_ratio: Fraction
+    rotation: int
+    mirrored: bool
+    frame_rate: Fraction | None
+    variable_frame_rate: bool
+    time_base: Fraction
+    start_pts: int
+    duration: float
+    frame_count: int | None
+    hdr: Hdr
+    color_space: str
+    color_range: Literal["limited", "full"]
+    stream_index: int
+    video_streams: int
+    cover_streams: tuple[int, ...]
+    has_audio: bool
+    bit_rate: int | None
+    file_size: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def has_cover_art(self) -> bool:
+        """Whether the file carries an attached picture."""
+        return bool(self.cover_streams)
+
+    def seconds(self, pts: int) -> float:
+        """Seconds from the first frame shown to ``pts``, rounded to the microsecond."""
+        return Timestamp(pts, self.time_base).seconds(self.start_pts)
+
+    def pts_at(self, seconds: float) -> int:
+        """The pts tick nearest to ``seconds`` after the first frame shown."""
+        return self.start_pts + round(Fraction(seconds) / self.time_base)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A run of frames between two transitions; ``start`` and ``end`` in seconds, ``end`` exclusive."""
+
+    start: float
+    end: float
+    transition_in: Transition = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Head rotation in degrees; yaw + to the person's left, pitch + up, roll + clockwise in the picture."""
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A frame chosen for the user, and why.
+
+    ``reasons`` are the parts of ``score``, each in 0…1. ``box`` is the face it was chosen for, where there is one.
+    """
+
+    pts: int
+    time: float
+    score: float
+    reasons: Mapping[str, float]
+    box: Box | None = None
+    file: str | None = None
+    crop: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Everything that was seen of one person in one video.
+
+    ``spans`` are seconds in which the person is on screen, ``screen_time`` their total, ``area`` the mean share of the
+    picture that the face box takes while on screen, ``faces`` the number of analysed faces behind it.
+    """
+
+    id: int
+    stills: tuple[Pick, ...]
+    runners_up: tuple[Pick, ...]
+    faces: int
+    tracks: tuple[int, ...]
+    screen_time: float
+    spans: tuple[tuple[float, float], ...]
+    area: float
+    first_seen: float
+    last_seen: float
+
+    @property
+    def still(self) -> Pick:
+        """The best frame."""
+        return self.stills[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """How much of the video was looked at, and what it took. ``coverage`` is the share of its duration."""
+
+    effort: Effort
+    frames_total: int | None
+    frames_decoded: int
+    frames_analysed: int
+    coverage: float
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Something that was done otherwise than asked or than would be best; never silent."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a long call: ``position`` and ``duration`` are seconds of video, ``speed`` is × real time."""
+
+    stage: Literal["probe", "scan", "select", "render", "done"]
+    path: str
+    position: float
+    duration: float
+    elapsed: float
+
+    @property
+    def speed(self) -> float:
+        """Seconds of video per second of work; 0 before anything was done."""
+        return self.position / self.elapsed if self.elapsed > 0 else 0.0
+
+    @property
+    def fraction(self) -> float:
+        """Share done, 0…1."""
+        return min(1.0, self.position / self.duration) if self.duration > 0 else 0.0
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleSelection:
+    """The answer to "who is in this video": pure data, made from an index alone."""
+
+    people: tuple[Person, ...]
+    shots: tuple[Shot, ...]
+    settings: Mapping[str, Any]
+    dropped: Mapping[str, int] = field(default_factory=dict)
