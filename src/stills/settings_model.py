@@ -1,0 +1,166 @@
+"""The tree of settings itself: what there is, its defaults, and what is allowed. :mod:`stills.settings` loads it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from stills.types import Device, Effort, FitMode, PictureFormat, Precision
+
+_FACE_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>px|%)?")
+_FIT_SIZE = re.compile(r"(?P<width>\d{1,5})[x×](?P<height>\d{1,5})", re.IGNORECASE)
+_MAX_SIDE = 16384
+"""Longest side of a picture that is written, in pixels: WebP's own limit is 16383."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSize:
+    """A size of a face: in pixels, or as a share of the picture's shorter side."""
+
+    value: float
+    unit: Literal["px", "share"] = "px"
+
+    @classmethod
+    def parse(cls, text: str) -> FaceSize:
+        """Read ``"24"``, ``"24px"`` or ``"3%"``. Raises ``ValueError``."""
+        match = _FACE_SIZE.fullmatch(text.strip())
+        if match is None:
+            raise ValueError('must be pixels like "24" or a share of the picture\'s shorter side like "3%"')
+        number = float(match["number"])
+        if match["unit"] == "%":
+            if number > 100:
+                raise ValueError("a share cannot be more than 100%")
+            return cls(number / 100, "share")
+        return cls(number, "px")
+
+    def pixels(self, width: int, height: int) -> float:
+        """The size in pixels of an upright picture of ``width`` × ``height``."""
+        return self.value * min(width, height) if self.unit == "share" else self.value
+
+
+def _face_size(text: str) -> str:
+    FaceSize.parse(text)
+    return text
+
+
+def _fit(text: str) -> str:
+    text = text.strip().lower()
+    if text in {"source", "1080p"}:
+        return text
+    match = _FIT_SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError("must be source, 1080p or WIDTHxHEIGHT like 1280x720")
+    sides = int(match["width"]), int(match["height"])
+    if not all(16 <= side < _MAX_SIDE for side in sides):
+        raise ValueError(f"each side must be 16 to {_MAX_SIDE - 1} pixels")
+    return f"{sides[0]}x{sides[1]}"
+
+
+class Section(BaseModel):
+    """A branch of the tree: frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class OutputSettings(Section):
+    """The pictures that are written."""
+
+    format: PictureFormat = "jpeg"
+    """Kind of picture: jpeg, png or webp."""
+    quality: int = Field(default=92, ge=0, le=100)
+    """Quality of JPEG and WebP pictures, 0 to 100."""
+    fit: Annotated[str, AfterValidator(_fit)] = "source"
+    """Size of the pictures: source, 1080p (1920x1080 or 1080x1920, by orientation) or WIDTHxHEIGHT; never stretched."""
+    fit_mode: FitMode = "crop"
+    """How a picture is made to fit: crop (the face stays in it) or pad."""
+    crops: bool = False
+    """Also write a crop of each face."""
+
+    @property
+    def fit_size(self) -> Literal["source", "1080p"] | tuple[int, int]:
+        """``fit``, read: a word, or width and height in pixels."""
+        if self.fit == "source":
+            return "source"
+        if self.fit == "1080p":
+            return "1080p"
+        width, _, height = self.fit.partition("x")
+        return int(width), int(height)
+
+
+class ScanSettings(Section):
+    """How a video is looked at."""
+
+    effort: Effort = "balanced"
+    """How closely to look: fast, balanced or exhaustive."""
+    workers: int | None = Field(default=None, ge=1, le=256)
+    """Processes that decode and measure; by default one a core."""
+    threads: int = Field(default=1, ge=1, le=64)
+    """Decoder threads of each worker."""
+    device: Device = "auto"
+    """Where models run: auto, cpu or cuda. There is no falling back from cuda."""
+    precision: Precision = "auto"
+    """auto uses bf16 where that was measured to be harmless and the CPU has it; f32 never does."""
+    resume: bool = True
+    """Go on where an interrupted scan stopped, and use what was measured before."""
+    segment_seconds: float = Field(default=30.0, ge=2, le=3600)
+    """Length of a piece of work, in seconds of video; what a crash costs."""
+
+
+class LimitSettings(Section):
+    """What a video may cost before it is given up."""
+
+    max_memory: int | None = Field(default=4096, ge=256)
+    """Memory that one decoder process may use, in MB."""
+    max_pixels: int = Field(default=8192 * 8192, ge=4096)
+    """Largest frame that is decoded, in pixels."""
+    video_timeout: float | None = Field(default=None, gt=0)
+    """Longest time for one video, in seconds."""
+    frame_timeout: float | None = Field(default=30.0, gt=0)
+    """Longest time without a new frame, in seconds."""
+    retries: int = Field(default=1, ge=0, le=20)
+    """How often a failed piece of work is tried again."""
+    retry_delay: float = Field(default=1.0, ge=0, le=3600)
+    """Seconds to wait before trying again."""
+
+
+class PeopleSettings(Section):
+    """Who counts as a person of the video, and how many pictures each gets."""
+
+    min_face: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_face_size)] = "24"
+    """Smallest face that counts: pixels like 24, or a share of the picture's shorter side like 3%."""
+    min_screen_time: float = Field(default=0.0, ge=0)
+    """Shortest time on screen for a person to count, in seconds."""
+    max_people: int | None = Field(default=None, ge=1)
+    """At most this many people: those longest on screen."""
+    similarity: float | None = Field(default=None, ge=0, le=1)
+    """Cosine similarity from which two tracks are one person; by default the measured one."""
+    per_person: int = Field(default=1, ge=1, le=100)
+    """Pictures of each person."""
+    runners_up: int = Field(default=3, ge=0, le=100)
+    """Further frames of each person that are listed, not written."""
+
+    @property
+    def min_face_size(self) -> FaceSize:
+        """``min_face``, read."""
+        return FaceSize.parse(self.min_face)
+
+
+class Settings(Section):
+    """Everything that can be set. Frozen: :func:`stills.settings.change_settings` makes a changed one."""
+
+    output: OutputSettings = Field(default_factory=OutputSettings)
+    scan: ScanSettings = Field(default_factory=ScanSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    people: PeopleSettings = Field(default_factory=PeopleSettings)
+    strict: bool = False
+    """Turn every fallback into an error."""
+    embeddings: bool = True
+    """Keep face embeddings in the local index; without, they are dropped after clustering."""
+    models_dir: Path | None = None
+    """Where model weights live; by default the platform's folder for user data."""
+    cache_dir: Path | None = None
+    """Where indexes live; by default the platform's folder for caches."""
