@@ -183,9 +183,7 @@ def _parse(path: Path) -> Mapping[str, Any]:
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise SettingsError(
-            "the settings file must hold keys and values", path=str(path), remedy="scan: {effort: fast}"
-        )
+        raise SettingsError("the settings file must hold keys and values", path=str(path))
     return tree
 
 
@@ -203,12 +201,9 @@ def _flatten(tree: Mapping[Any, Any], path: Path, above: str) -> Iterator[tuple[
 
 
 def _unknown(key: str, path: str | None, what: str) -> SettingsError:
-    named = (
-        {**{k: k for k in KEYS}, **OPTIONS} if path is not None else {**dict.fromkeys(OPTIONS), **dict.fromkeys(KEYS)}
-    )
     # A known name in the wrong section is the nearest of all.
     moved = OPTIONS.get(key.rpartition(".")[2]) if path is not None else None
-    remedy = f"did you mean {moved}?" if moved else _near(key, list(named))
+    remedy = f"did you mean {moved}?" if moved else _near(key, [*OPTIONS] if path is None else [*OPTIONS, *KEYS])
     return SettingsError(f"unknown {what} {key!r}", path=path, remedy=remedy or "docs/cli.md lists all settings")
 
 
