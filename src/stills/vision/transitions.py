@@ -1,0 +1,217 @@
+"""Shot transitions from a run of tiny luma pictures: cuts, dissolves and fades.
+
+A *cut* is a change that comes at once, stays, and is large against the motion around it; a flash comes back, a pan
+comes evenly. A *dissolve* is a stretch in which every picture is a mix of the first and the last; a *fade* is one with
+a flat picture at one end. All distances are mean absolute differences in units of the pictures' own contrast, so that
+dark and pale films need no thresholds of their own.
+
+The mix test follows the model of Lienhart, "Reliable transition detection in videos" (2001): in a dissolve
+``f(t) = (1 - a(t)) * A + a(t) * B``; here ``a(t)`` is fitted for each picture by least squares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stills.types import Shot, Transition
+
+THUMB_SIZE = (64, 36)
+"""Width and height of the pictures compared. Enough to tell shots apart, small enough to blur grain away."""
+
+CONTRAST_FLOOR = 8.0
+"""Luma levels added to the contrast, so that noise in black pictures does not count as change."""
+
+LIGHT_WEIGHT = 0.2
+"""Weight of a change of mean brightness against one of structure: a cloud or a dimmer is no new shot."""
+
+CUT_CHANGE = 0.42
+"""Least lasting change of a cut. Cuts of the development films: 0.5 and more; motion within shots: 0.3 and less."""
+
+CUT_CHANGE_STILL = 0.25
+"""The same where nothing else moves (see ``CUT_AGAINST_STILLNESS``): a cut between look-alike pictures."""
+
+STILLNESS = 0.02
+"""Change over a few frames that grain and compression make in a still picture."""
+
+CUT_AGAINST_STILLNESS = 8.0
+"""How many times larger than the change around it a change below ``CUT_CHANGE`` must be."""
+
+CUT_ABRUPT = 0.7
+"""Least share of the change over three steps that happens in the cut's own step; in a dissolve it is a third."""
+
+CUT_ABRUPT_BLEND = 0.85
+"""The same for the two steps into and out of a blended frame, of the change over four; in a dissolve it is a half."""
+
+BLEND_EXCESS = 1.15
+"""A frame between two shots is their blend when the way over it is at most this much longer than the direct one."""
+
+BLEND_SHARE = 0.2
+"""Least share of the way on either side of a blended frame."""
+
+CUT_AGAINST_MOTION = 2.2
+"""How many times larger than the change over the same lag around it a cut must be."""
+
+MIX_WINDOWS = (0.4, 0.8, 1.2, 2.0)
+"""Lengths of a dissolve that are tried, in seconds."""
+
+MIX_CHANGE = 0.48
+"""Least change over a whole dissolve."""
+
+MIX_RESIDUAL = 0.16
+"""Largest part of a dissolve's change that the mix of its ends may leave unexplained."""
+
+MIX_STRUCTURE = 0.35
+"""Least structural difference (1 - correlation) of a dissolve's ends: a change of light alone is no new shot."""
+
+FLAT_CONTRAST = 6.0
+"""A picture with a standard deviation below this many luma levels is flat: black, white or a plain card."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShotChange:
+    """A transition: ``start`` and ``end`` in seconds (equal for a cut: the time of the first new frame)."""
+
+    kind: Literal["cut", "dissolve", "fade"]
+    start: float
+    end: float
+    strength: float
+
+    @property
+    def time(self) -> float:
+        """Where the new shot begins: the cut itself, or the middle of a gradual transition."""
+        return 0.5 * (self.start + self.end)
+
+
+def distance(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Mean absolute difference of pictures in units of their mean contrast.
+
+    ``a`` and ``b`` are (…, height, width); the answer is (…). About 0.1 for motion, about 1 for unrelated pictures.
+    """
+    x, y = a.astype(np.float32), b.astype(np.float32)
+    axes = (-2, -1)
+    contrast = 0.5 * (x.std(axes) + y.std(axes)) + CONTRAST_FLOOR
+    mean_x, mean_y = x.mean(axes), y.mean(axes)
+    structure = np.abs((x - mean_x[..., None, None]) - (y - mean_y[..., None, None])).mean(axes)
+    return np.asarray((structure + LIGHT_WEIGHT * np.abs(mean_x - mean_y)) / contrast, dtype=np.float32)
+
+
+def find_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> list[ShotChange]:
+    """Find all transitions in ``thumbs`` (n, height, width), shown at ``times`` (n,) seconds, in order of time."""
+    if len(thumbs) < 2:  # noqa: PLR2004 - one picture has no neighbour
+        return []
+    cuts = _cuts(thumbs, times)
+    gradual = _gradual(thumbs, times, [c.time for c in cuts])
+    return sorted([*cuts, *gradual], key=lambda c: c.time)
+
+
+def shots_from_changes(changes: list[ShotChange], duration: float) -> list[Shot]:
+    """Cut ``duration`` seconds into shots at the transitions' times."""
+    inner = [c for c in changes if 0.0 < c.time < duration]
+    starts = [0.0, *(round(c.time, 6) for c in inner)]
+    ends = [*starts[1:], duration]
+    kinds: list[Transition] = ["none", *(c.kind for c in inner)]
+    return [Shot(a, b, k) for a, b, k in zip(starts, ends, kinds, strict=True) if b > a]
+
+
+def _lagged(thumbs: NDArray[np.uint8], before: int, after: int) -> NDArray[np.float32]:
+    """For each frame i: distance from frame ``i - before`` to frame ``i + after``, indices clipped to the run."""
+    n = len(thumbs)
+    i = np.arange(n)
+    out = np.empty(n, np.float32)
+    for lo in range(0, n, 4096):  # bounded memory: a chunk is a few tens of MB as float
+        j = i[lo : lo + 4096]
+        out[lo : lo + 4096] = distance(thumbs[np.maximum(j - before, 0)], thumbs[np.minimum(j + after, n - 1)])
+    return out
+
+
+def _cuts(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> list[ShotChange]:
+    n = len(thumbs)
+    step = _lagged(thumbs, 1, 0)
+    step[0] = 0.0
+    # Frame i is new. A flash comes back within two frames: what changed between any frame before and any frame after
+    # has to have changed for good. Where the frame before the cut is a blend of both shots, it stands on neither side.
+    two, over = _lagged(thumbs, 2, 0), _lagged(thumbs, 2, 1)
+    sharp = np.minimum(np.minimum(step, _lagged(thumbs, 1, 1)), np.minimum(two, over))
+    sharp[step < CUT_ABRUPT * over] = 0.0
+    wide = _lagged(thumbs, 3, 1)
+    blended = np.minimum(np.minimum(two, over), np.minimum(_lagged(thumbs, 3, 0), wide))
+    way = step + np.roll(step, 1)
+    between = np.minimum(step, np.roll(step, 1)) >= BLEND_SHARE * two
+    blended[~between | (way > BLEND_EXCESS * two) | (way < CUT_ABRUPT_BLEND * wide)] = 0.0
+    blended[blended < CUT_CHANGE] = 0.0  # weak changes have to be sharp ones
+    lasting = np.maximum(sharp, blended)
+    lasting[0] = 0.0
+    if n <= 3:  # noqa: PLR2004 - too few frames to look past the next one
+        lasting = step
+    found: list[ShotChange] = []
+    last = -10
+    for i in np.flatnonzero(lasting >= CUT_CHANGE_STILL):
+        if lasting[i] < lasting[max(0, i - 2) : i + 3].max():
+            continue
+        around = np.r_[lasting[max(1, i - 12) : max(1, i - 3)], lasting[i + 4 : i + 13]]
+        motion = float(np.median(around)) if len(around) else 0.0
+        ratio = CUT_AGAINST_MOTION if lasting[i] >= CUT_CHANGE else CUT_AGAINST_STILLNESS
+        if lasting[i] < ratio * max(motion, STILLNESS) or i - last < 2:  # noqa: PLR2004 - one cut for one change
+            continue
+        time = float(times[i])
+        found.append(ShotChange("cut", time, time, float(lasting[i])))
+        last = int(i)
+    return found
+
+
+def _gradual(thumbs: NDArray[np.uint8], times: NDArray[np.float64], cuts: list[float]) -> list[ShotChange]:
+    found: list[ShotChange] = []
+    bounds = np.array([-np.inf, *cuts, np.inf])
+    for window in MIX_WINDOWS:
+        half = window / 2
+        first = np.searchsorted(times, times - half)
+        last = np.minimum(np.searchsorted(times, times + half, side="right") - 1, len(times) - 1)
+        shot_of = np.searchsorted(bounds, times, side="right")
+        whole = (shot_of[first] == shot_of[last]) & (last - first >= 4)  # noqa: PLR2004 - a mix needs inner frames
+        change = np.zeros(len(times), np.float32)
+        where = np.flatnonzero(whole)
+        for lo in range(0, len(where), 4096):
+            j = where[lo : lo + 4096]
+            change[j] = distance(thumbs[first[j]], thumbs[last[j]])
+        for i in np.flatnonzero(change >= MIX_CHANGE):
+            if change[i] < change[first[i] : last[i] + 1].max():
+                continue
+            a, b = int(first[i]), int(last[i])
+            if (kind := _mixed(thumbs[a : b + 1])) is None:
+                continue
+            found.append(ShotChange(kind, float(times[a]), float(times[b]), float(change[i])))
+    # Several windows find the same transition: the shortest that explains the change is nearest to its true length.
+    chosen: list[ShotChange] = []
+    for c in found:
+        if all(c.end <= o.start or c.start >= o.end for o in chosen):
+            chosen.append(c)
+    return chosen
+
+
+def _mixed(run: NDArray[np.uint8]) -> Literal["dissolve", "fade"] | None:
+    """Whether all pictures of ``run`` (n, h, w) are mixes of its first and last, with a share that grows."""
+    x = run.reshape(len(run), -1).astype(np.float32)
+    start, end = x[0], x[-1]
+    change = end - start
+    power = float(change @ change)
+    if power <= 0:
+        return None
+    share = (x - start) @ change / power
+    if np.any(np.diff(share) < -0.05):  # noqa: PLR2004 - noise may turn a share back by a little
+        return None
+    if np.max(np.diff(share)) > 0.6:  # noqa: PLR2004 - most of it at once: a cut that the cut test has judged
+        return None
+    left = np.abs(x - (start + share[:, None] * change)).mean(axis=1)
+    middle = (share > 0.15) & (share < 0.85)  # noqa: PLR2004 - the ends explain themselves
+    if middle.sum() < 2 or left[middle].mean() > MIX_RESIDUAL * np.abs(change).mean():  # noqa: PLR2004
+        return None
+    flat_start, flat_end = start.std() < FLAT_CONTRAST, end.std() < FLAT_CONTRAST
+    if flat_start or flat_end:
+        return None if flat_start and flat_end else "fade"
+    if 1.0 - float(np.corrcoef(start, end)[0, 1]) < MIX_STRUCTURE:
+        return None
+    return "dissolve"
