@@ -6,7 +6,7 @@ people, the ``path`` it is about, and says whether trying again can help (``retr
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class StillsError(Exception):
@@ -22,6 +22,13 @@ class StillsError(Exception):
         self.message = message
         self.path = path
         self.remedy = remedy
+        self.details = ""
+        """For debug logs: the traceback of another process, or what its decoder printed."""
+
+    def with_details(self, details: str) -> Self:
+        """This error, with ``details`` for debug logs."""
+        self.details = details
+        return self
 
     def __str__(self) -> str:
         """Everything in one line, control characters in names made visible."""
@@ -31,7 +38,7 @@ class StillsError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with keyword arguments intact, so that errors cross process borders."""
-        return (_rebuild, (type(self), self.message, self.path, self.remedy))
+        return (_rebuild, (type(self), self.message, self.path, self.remedy), self.__dict__)
 
 
 def _rebuild(kind: type[StillsError], message: str, path: str | None, remedy: str | None) -> StillsError:
@@ -104,6 +111,12 @@ class MemoryLimitError(LimitError, MemoryError):
     """A process needed more memory than allowed."""
 
     code = "memory"
+
+
+class WorkerError(StillsError):
+    """A worker process failed in a way that no input explains: a bug, or the system (see ``details``)."""
+
+    code = "worker"
 
 
 class ModelError(StillsError):
