@@ -1,0 +1,1 @@
+"""Picks become what people look at: pictures, JSON results, the report."""
