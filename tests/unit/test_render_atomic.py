@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from stills.errors import OutputError
-from stills.render.atomic import TEMP_PREFIX, atomic_write, ensure_folder, move, staging, sweep
+from stills.files import TEMP_PREFIX, atomic_write, ensure_folder, move, staging, sweep
 
 needs_flock = pytest.mark.skipif(sys.platform == "win32", reason="dead leftovers are told by age there")
 
@@ -103,7 +103,7 @@ def test_what_killed_runs_left_is_swept_and_what_lives_is_not(tmp_path: Path) ->
         """
         import os, signal, sys
         from pathlib import Path
-        from stills.render.atomic import atomic_write, staging
+        from stills.files import atomic_write, staging
         folder = Path(sys.argv[1])
         with staging(folder) as stage:
             atomic_write(stage / "done", b"1")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stills._version import __version__
-from stills.render.atomic import atomic_write, ensure_folder, move, remove_file, staging
+from stills.files import atomic_write, ensure_folder, move, remove_file, staging
 from stills.render.fit import fit
 from stills.render.metadata import PictureMetadata
 from stills.render.names import crop_file, person_file

@@ -58,6 +58,9 @@ CUT_AGAINST_MOTION = 2.2
 MIX_WINDOWS = (0.4, 0.8, 1.2, 2.0)
 """Lengths of a dissolve that are tried, in seconds."""
 
+MIX_STEP = 0.08
+"""Seconds between the middles that are tried."""
+
 MIX_CHANGE = 0.48
 """Least change over a whole dissolve."""
 
@@ -89,19 +92,29 @@ class ShotChange:
 def distance(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Mean absolute difference of pictures in units of their mean contrast.
 
-    ``a`` and ``b`` are (…, height, width); the answer is (…). About 0.1 for motion, about 1 for unrelated pictures.
+    ``a`` and ``b`` are (n, height, width); the answer is (n,). About 0.1 for motion, about 1 for unrelated pictures.
     """
-    x, y = a.astype(np.float32), b.astype(np.float32)
-    axes = (-2, -1)
-    contrast = 0.5 * (x.std(axes) + y.std(axes)) + CONTRAST_FLOOR
-    mean_x, mean_y = x.mean(axes), y.mean(axes)
-    structure = np.abs((x - mean_x[..., None, None]) - (y - mean_y[..., None, None])).mean(axes)
+    x, y = _flat(a), _flat(b)
+    mean_x, mean_y = x.mean(axis=1), y.mean(axis=1)
+    x -= mean_x[:, None]
+    y -= mean_y[:, None]
+    size = x.shape[1]
+    contrast = 0.5 * (_norm(x) + _norm(y)) / np.sqrt(size) + CONTRAST_FLOOR
+    structure = np.abs(np.subtract(x, y, out=x), out=x).mean(axis=1)
     return np.asarray((structure + LIGHT_WEIGHT * np.abs(mean_x - mean_y)) / contrast, dtype=np.float32)
+
+
+def _flat(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return pictures.reshape(len(pictures), -1).astype(np.float32)
+
+
+def _norm(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", rows, rows)), dtype=np.float32)
 
 
 def find_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> list[ShotChange]:
     """Find all transitions in ``thumbs`` (n, height, width), shown at ``times`` (n,) seconds, in order of time."""
-    if len(thumbs) < 2:  # noqa: PLR2004 - one picture has no neighbour
+    if len(thumbs) < 2:
         return []
     cuts = _cuts(thumbs, times)
     gradual = _gradual(thumbs, times, [c.time for c in cuts])
@@ -117,50 +130,50 @@ def shots_from_changes(changes: list[ShotChange], duration: float) -> list[Shot]
     return [Shot(a, b, k) for a, b, k in zip(starts, ends, kinds, strict=True) if b > a]
 
 
-def _lagged(thumbs: NDArray[np.uint8], before: int, after: int) -> NDArray[np.float32]:
-    """For each frame i: distance from frame ``i - before`` to frame ``i + after``, indices clipped to the run."""
-    n = len(thumbs)
-    i = np.arange(n)
-    out = np.empty(n, np.float32)
-    for lo in range(0, n, 4096):  # bounded memory: a chunk is a few tens of MB as float
-        j = i[lo : lo + 4096]
-        out[lo : lo + 4096] = distance(thumbs[np.maximum(j - before, 0)], thumbs[np.minimum(j + after, n - 1)])
+def _between(thumbs: NDArray[np.uint8], first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Distances from frames ``first`` to frames ``last``; indices outside of the run are clipped to it."""
+    top = len(thumbs) - 1
+    out = np.empty(len(first), np.float32)
+    for lo in range(0, len(first), 1024):  # bounded memory, and small enough to stay in the cache
+        part = slice(lo, lo + 1024)
+        out[part] = distance(thumbs[np.clip(first[part], 0, top)], thumbs[np.clip(last[part], 0, top)])
     return out
 
 
 def _cuts(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> list[ShotChange]:
     n = len(thumbs)
-    step = _lagged(thumbs, 1, 0)
+    every = np.arange(n)
+    step = _between(thumbs, every - 1, every)
     step[0] = 0.0
-    # Frame i is new. A flash comes back within two frames: what changed between any frame before and any frame after
-    # has to have changed for good. Where the frame before the cut is a blend of both shots, it stands on neither side.
-    two, over = _lagged(thumbs, 2, 0), _lagged(thumbs, 2, 1)
-    sharp = np.minimum(np.minimum(step, _lagged(thumbs, 1, 1)), np.minimum(two, over))
-    sharp[step < CUT_ABRUPT * over] = 0.0
-    wide = _lagged(thumbs, 3, 1)
-    blended = np.minimum(np.minimum(two, over), np.minimum(_lagged(thumbs, 3, 0), wide))
-    way = step + np.roll(step, 1)
-    between = np.minimum(step, np.roll(step, 1)) >= BLEND_SHARE * two
-    blended[~between | (way > BLEND_EXCESS * two) | (way < CUT_ABRUPT_BLEND * wide)] = 0.0
-    blended[blended < CUT_CHANGE] = 0.0  # weak changes have to be sharp ones
-    lasting = np.maximum(sharp, blended)
-    lasting[0] = 0.0
-    if n <= 3:  # noqa: PLR2004 - too few frames to look past the next one
-        lasting = step
+    frames = np.flatnonzero(step >= BLEND_SHARE * CUT_CHANGE)
     found: list[ShotChange] = []
-    last = -10
+    lasting = np.zeros(n, np.float32)
+    lasting[frames] = _lasting(thumbs, step, frames) if n > 3 else step[frames]
     for i in np.flatnonzero(lasting >= CUT_CHANGE_STILL):
-        if lasting[i] < lasting[max(0, i - 2) : i + 3].max():
+        if lasting[i] < lasting[max(0, i - 2) : i + 3].max() or (found and times[i] <= found[-1].time):
             continue
-        around = np.r_[lasting[max(1, i - 12) : max(1, i - 3)], lasting[i + 4 : i + 13]]
-        motion = float(np.median(around)) if len(around) else 0.0
+        around = np.r_[max(2, i - 12) : max(2, i - 3), min(n - 1, i + 4) : min(n - 1, i + 13)]
+        motion = float(np.median(_between(thumbs, around - 2, around + 1))) if len(around) else 0.0
         ratio = CUT_AGAINST_MOTION if lasting[i] >= CUT_CHANGE else CUT_AGAINST_STILLNESS
-        if lasting[i] < ratio * max(motion, STILLNESS) or i - last < 2:  # noqa: PLR2004 - one cut for one change
-            continue
-        time = float(times[i])
-        found.append(ShotChange("cut", time, time, float(lasting[i])))
-        last = int(i)
+        if lasting[i] >= ratio * max(motion, STILLNESS):
+            found.append(ShotChange("cut", float(times[i]), float(times[i]), float(lasting[i])))
     return found
+
+
+def _lasting(thumbs: NDArray[np.uint8], step: NDArray[np.float32], i: NDArray[np.intp]) -> NDArray[np.float32]:
+    """How much changed at once and for good at frames ``i``, each the first of a new shot; 0 where it did not."""
+    # A flash comes back within two frames: what changed between any frame before and any frame after has to stay so.
+    # Where the frame before the cut is a blend of both shots, it stands on neither side.
+    two, over = _between(thumbs, i - 2, i), _between(thumbs, i - 2, i + 1)
+    three, wide = _between(thumbs, i - 3, i), _between(thumbs, i - 3, i + 1)
+    sharp = np.minimum(np.minimum(step[i], _between(thumbs, i - 1, i + 1)), np.minimum(two, over))
+    sharp[step[i] < CUT_ABRUPT * over] = 0.0
+    blended = np.minimum(np.minimum(two, over), np.minimum(three, wide))
+    before = step[np.maximum(i - 1, 0)]
+    way = step[i] + before
+    is_blend = (np.minimum(step[i], before) >= BLEND_SHARE * two) & (way <= BLEND_EXCESS * two)
+    blended[~is_blend | (way < CUT_ABRUPT_BLEND * wide) | (blended < CUT_CHANGE)] = 0.0
+    return np.asarray(np.maximum(sharp, blended), dtype=np.float32)
 
 
 def _gradual(thumbs: NDArray[np.uint8], times: NDArray[np.float64], cuts: list[float]) -> list[ShotChange]:
@@ -171,12 +184,11 @@ def _gradual(thumbs: NDArray[np.uint8], times: NDArray[np.float64], cuts: list[f
         first = np.searchsorted(times, times - half)
         last = np.minimum(np.searchsorted(times, times + half, side="right") - 1, len(times) - 1)
         shot_of = np.searchsorted(bounds, times, side="right")
-        whole = (shot_of[first] == shot_of[last]) & (last - first >= 4)  # noqa: PLR2004 - a mix needs inner frames
+        whole = (shot_of[first] == shot_of[last]) & (last - first >= 4)
         change = np.zeros(len(times), np.float32)
-        where = np.flatnonzero(whole)
-        for lo in range(0, len(where), 4096):
-            j = where[lo : lo + 4096]
-            change[j] = distance(thumbs[first[j]], thumbs[last[j]])
+        stride = max(1, round(MIX_STEP * len(times) / max(times[-1] - times[0], MIX_STEP)))
+        where = np.flatnonzero(whole)[::stride]
+        change[where] = _between(thumbs, first[where], last[where])
         for i in np.flatnonzero(change >= MIX_CHANGE):
             if change[i] < change[first[i] : last[i] + 1].max():
                 continue
@@ -201,13 +213,13 @@ def _mixed(run: NDArray[np.uint8]) -> Literal["dissolve", "fade"] | None:
     if power <= 0:
         return None
     share = (x - start) @ change / power
-    if np.any(np.diff(share) < -0.05):  # noqa: PLR2004 - noise may turn a share back by a little
+    if np.any(np.diff(share) < -0.05):
         return None
-    if np.max(np.diff(share)) > 0.6:  # noqa: PLR2004 - most of it at once: a cut that the cut test has judged
+    if np.max(np.diff(share)) > 0.6:
         return None
     left = np.abs(x - (start + share[:, None] * change)).mean(axis=1)
-    middle = (share > 0.15) & (share < 0.85)  # noqa: PLR2004 - the ends explain themselves
-    if middle.sum() < 2 or left[middle].mean() > MIX_RESIDUAL * np.abs(change).mean():  # noqa: PLR2004
+    middle = (share > 0.15) & (share < 0.85)
+    if middle.sum() < 2 or left[middle].mean() > MIX_RESIDUAL * np.abs(change).mean():
         return None
     flat_start, flat_end = start.std() < FLAT_CONTRAST, end.std() < FLAT_CONTRAST
     if flat_start or flat_end:

@@ -1,0 +1,62 @@
+"""The tables of an index: one row an analysed frame, a shot, a face. Columns may be added, never renamed or removed."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+FORMAT = 1
+"""Version of the tables. An index of another version is scanned again."""
+
+QUALITY_PARTS = ("size", "pose", "sharpness", "exposure", "eyes", "visible", "detector")
+"""Names of the parts of a face's quality, in the order of their columns (see ``vision.quality``)."""
+
+EMBEDDING_SIZE = 128
+"""Length of a face's embedding (SFace)."""
+
+FRAMES = pa.schema(
+    [
+        pa.field("pts", pa.int64(), nullable=False),
+        pa.field("time", pa.float64(), nullable=False),  # seconds from the first frame shown
+        pa.field("is_key", pa.bool_(), nullable=False),
+        pa.field("analysed", pa.bool_(), nullable=False),  # whether faces were looked for
+        pa.field("luma", pa.float32(), nullable=False),  # mean, 0…255
+        pa.field("contrast", pa.float32(), nullable=False),  # standard deviation of the luma
+        pa.field("change", pa.float32(), nullable=False),  # vision.transitions.distance to the frame before
+    ]
+)
+
+SHOTS = pa.schema(
+    [
+        pa.field("start", pa.float64(), nullable=False),
+        pa.field("end", pa.float64(), nullable=False),
+        pa.field("transition_in", pa.string(), nullable=False),
+        pa.field("transition_start", pa.float64(), nullable=False),  # equal to start for a cut
+        pa.field("transition_end", pa.float64(), nullable=False),
+    ]
+)
+
+FACES = pa.schema(
+    [
+        pa.field("pts", pa.int64(), nullable=False),
+        pa.field("time", pa.float64(), nullable=False),
+        pa.field("x", pa.float32(), nullable=False),  # pixels of the upright frame
+        pa.field("y", pa.float32(), nullable=False),
+        pa.field("width", pa.float32(), nullable=False),
+        pa.field("height", pa.float32(), nullable=False),
+        pa.field("landmarks", pa.list_(pa.float32(), 10), nullable=False),  # x, y of the detector's five points
+        pa.field("score", pa.float32(), nullable=False),  # of the detector, 0…1
+        pa.field("track", pa.int32(), nullable=False),
+        pa.field("in_transition", pa.bool_(), nullable=False),  # inside a dissolve or fade
+        pa.field("quality", pa.float32(), nullable=False),  # 0…1; without the mesh's parts where not measured
+        *(pa.field(f"quality_{name}", pa.float32()) for name in QUALITY_PARTS),
+        pa.field("measured", pa.bool_(), nullable=False),  # whether the landmark mesh was fitted
+        pa.field("presence", pa.float32()),  # the mesh's own confidence that this is a face, 0…1
+        pa.field("yaw", pa.float32()),  # degrees, + to the person's left
+        pa.field("pitch", pa.float32()),
+        pa.field("roll", pa.float32()),
+        pa.field("eyes_open", pa.float32()),
+        pa.field("mouth_open", pa.float32()),
+        pa.field("smile", pa.float32()),
+        pa.field("embedding", pa.list_(pa.float32(), EMBEDDING_SIZE)),
+    ]
+)

@@ -1,0 +1,160 @@
+"""Where indexes live: a folder a video and set of parameters, under the cache folder.
+
+    CACHE/index/<content>/<key>/meta.json  frames.parquet  shots.parquet  faces.parquet  spill/  segments/
+
+``content`` says what the video is, ``key`` what was measured and how. ``meta.json`` is written last: where it is, the
+index is whole. ``segments/`` holds the finished pieces of a scan that is under way or was interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
+
+from stills.errors import IndexFormatError
+from stills.files import atomic_write, ensure_folder
+from stills.index.codec import fallbacks_from_json, report_from_json, video_from_json, video_to_json
+from stills.index.index import Index
+from stills.index.schema import FACES, FORMAT, FRAMES, SHOTS
+
+_TABLES = {"frames": FRAMES, "shots": SHOTS, "faces": FACES}
+_REMEDY = "run `stills forget` on the video and scan it again"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRows:
+    """What one segment gave: rows of ``frames`` and ``faces``, and ``notes`` (JSON) that joining needs."""
+
+    number: int
+    frames: pa.Table
+    faces: pa.Table
+    notes: Mapping[str, Any]
+
+
+class IndexStore:
+    """The indexes under one cache folder. Reading never changes anything; writing is atomic."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        """``cache_dir`` need not exist yet."""
+        self.root = cache_dir / "index"
+
+    def folder(self, content: str, parameters: Mapping[str, Any]) -> Path:
+        """The folder of the index of ``content`` made with ``parameters``."""
+        return self.root / content / parameters_key(parameters)
+
+    def load(self, content: str, parameters: Mapping[str, Any]) -> Index | None:
+        """The index, or ``None`` where there is none. Raises ``IndexFormatError`` where it is damaged."""
+        folder = self.folder(content, parameters)
+        try:
+            meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise IndexFormatError(f"the index cannot be read ({error})", path=str(folder), remedy=_REMEDY) from error
+        if meta.get("format") != FORMAT:
+            return None
+        try:
+            tables = {name: pq.read_table(folder / f"{name}.parquet", schema=s) for name, s in _TABLES.items()}
+            return Index(
+                video=video_from_json(meta["video"]),
+                content=meta["content"],
+                layers=frozenset(meta["layers"]),
+                parameters=meta["parameters"],
+                models=meta["models"],
+                report=replace(report_from_json(meta["report"]), cached=True),
+                fallbacks=fallbacks_from_json(meta["fallbacks"]),
+                warnings=tuple(meta["warnings"]),
+                partial=meta["partial"],
+                folder=str(folder),
+                **tables,
+            )
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise IndexFormatError(f"the index is damaged ({error})", path=str(folder), remedy=_REMEDY) from error
+
+    def save(self, index: Index) -> Index:
+        """Write ``index`` and drop the pieces it was made of. Raises ``OutputError``."""
+        folder = ensure_folder(self.folder(index.content, index.parameters))
+        for name, schema in _TABLES.items():
+            buffer = io.BytesIO()
+            pq.write_table(getattr(index, name).cast(schema), buffer, compression="zstd")
+            atomic_write(folder / f"{name}.parquet", buffer.getvalue())
+        meta = {
+            "format": FORMAT,
+            "content": index.content,
+            "video": video_to_json(index.video),
+            "layers": sorted(index.layers),
+            "parameters": dict(index.parameters),
+            "models": dict(index.models),
+            "report": asdict(index.report),
+            "fallbacks": [asdict(f) for f in index.fallbacks],
+            "warnings": list(index.warnings),
+            "partial": index.partial,
+        }
+        atomic_write(folder / "meta.json", json.dumps(meta, indent=1, ensure_ascii=False).encode())
+        self.drop_segments(index.content, index.parameters)
+        return replace(index, folder=str(folder))
+
+    def save_segment(self, content: str, parameters: Mapping[str, Any], rows: SegmentRows) -> None:
+        """Keep a finished segment, so that an interrupted scan need not do it again. Raises ``OutputError``."""
+        folder = ensure_folder(self.folder(content, parameters) / "segments")
+        stem = f"{rows.number:06d}"
+        atomic_write(folder / f"{stem}.frames.arrow", table_bytes(rows.frames))
+        atomic_write(folder / f"{stem}.faces.arrow", table_bytes(rows.faces))
+        atomic_write(folder / f"{stem}.json", json.dumps(dict(rows.notes)).encode())
+
+    def load_segment(self, content: str, parameters: Mapping[str, Any], number: int) -> SegmentRows | None:
+        """A segment that was finished earlier, or ``None``; a damaged one counts as not there."""
+        folder = self.folder(content, parameters) / "segments"
+        stem = f"{number:06d}"
+        try:
+            notes = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+            frames = table_from_bytes((folder / f"{stem}.frames.arrow").read_bytes())
+            faces = table_from_bytes((folder / f"{stem}.faces.arrow").read_bytes())
+        except (OSError, ValueError, pa.ArrowException):
+            return None
+        return SegmentRows(number, frames, faces, notes)
+
+    def drop_segments(self, content: str, parameters: Mapping[str, Any]) -> None:
+        """Remove what an unfinished scan left."""
+        shutil.rmtree(self.folder(content, parameters) / "segments", ignore_errors=True)
+
+    def forget(self, content: str) -> bool:
+        """Erase every index of a video; whether there was one. Raises ``OSError`` where it cannot be erased."""
+        folder = self.root / content
+        if not folder.is_dir():
+            return False
+        for meta in folder.glob("*/meta.json"):  # an index without it is none, should the rest fail half-way
+            meta.unlink()
+        shutil.rmtree(folder)
+        return True
+
+
+def parameters_key(parameters: Mapping[str, Any]) -> str:
+    """A short name for ``parameters`` (JSON values): the same for equal ones, whatever their order."""
+    text = json.dumps([FORMAT, parameters], sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """A table as an Arrow stream."""
+    sink = pa.BufferOutputStream()
+    with ipc.new_stream(sink, table.schema, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def table_from_bytes(data: bytes) -> pa.Table:
+    """The inverse of :func:`table_bytes`."""
+    with contextlib.closing(ipc.open_stream(pa.py_buffer(data))) as reader:
+        return reader.read_all()
