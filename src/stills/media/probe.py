@@ -1,0 +1,321 @@
+"""What a video is: chosen stream, size and rotation as a viewer sees it, timing, colours, cover pictures.
+
+Everything that packets and headers tell is taken from them; one frame is decoded, because only a frame tells the
+display matrix, the cropping and the first time stamp that is really shown.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stills.errors import CorruptVideoError, LimitError, MemoryLimitError, NotAVideoError
+from stills.media.packets import PacketIndex, PacketListBuilder, ReadLog, read_packets
+from stills.media.source import PathLike, open_source
+from stills.types import Hdr, VideoInfo
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+MAX_PIXELS = 1 << 27
+"""Largest coded picture (16384×8192): 8K has a quarter of it; beyond are mostly files made to exhaust memory."""
+
+VFR_FRAMES = 200
+"""Frames whose gaps decide about variable frame rate."""
+
+_REORDER_MARGIN = 32  # packets read beyond those, since the last ones in decode order are not the last ones shown
+_CUT_TAIL = 4
+_PROBE_BYTES = 64 << 20  # a probe reads at most this much of very high bit rates
+_FIRST_FRAME_PACKETS = 600  # packets tried for a first frame: broken files may begin with many that do not decode
+_MAX_ASPECT = 20  # sample aspect ratios beyond 20:1 are damage, not geometry
+_PQ, _HLG, _BT2020_PRIMARIES = 16, 18, 9  # ITU-T H.273 code points
+_MATRICES = {0: "rgb", 1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+
+
+@dataclass
+class _Findings:
+    """What reading the first packets (or all) and decoding one frame gave."""
+
+    packets: PacketIndex
+    frame: VideoFrame | None
+    complete: bool
+    decode_errors: int
+    first_error: str | None
+
+
+def probe(path: PathLike) -> VideoInfo:
+    """What the video in ``path`` is. Reads the first packets only and decodes one frame: a few milliseconds.
+
+    Raises:
+        InputError: the file cannot be read.
+        NotAVideoError: there is no video in it.
+        CorruptVideoError: no frame can be decoded.
+        LimitError: its pictures are larger than ``MAX_PIXELS``.
+    """
+    info, _, complete = _probe(path, every_packet=False)
+    if info.duration > 0 or complete:
+        return info
+    return probe_with_packets(path)[0]
+
+
+def probe_with_packets(path: PathLike) -> tuple[VideoInfo, PacketIndex]:
+    """As :func:`probe`, with the list of all packets: exact frame count and duration. Reads the whole file once."""
+    info, packets, _ = _probe(path, every_packet=True)
+    return info, packets
+
+
+def _probe(path: PathLike, *, every_packet: bool) -> tuple[VideoInfo, PacketIndex, bool]:
+    name = os.fspath(path)
+    with open_source(path) as container:
+        stream = choose_stream(container, name)
+        found = _read(container, stream, every_packet)
+        if found.frame is None:
+            detail = f" ({found.first_error})" if found.first_error else ""
+            raise CorruptVideoError(
+                f"no frame of this video can be decoded{detail}", path=name, remedy="copy or download it again"
+            )
+        return _describe(container, stream, found, found.frame, name), found.packets, found.complete
+
+
+def choose_stream(container: InputContainer, path: str) -> VideoStream:
+    """The real video stream: never a cover picture; of several the one with packets, default, largest, longest, first.
+
+    Raises ``NotAVideoError``, ``CorruptVideoError`` (a stream without a usable decoder) or ``LimitError``.
+    """
+    real = [stream for stream in container.streams.video if not is_cover(stream)]
+    if not real:
+        if container.streams.video:
+            raise NotAVideoError("there is a cover picture in this file, but no video", path=path)
+        if container.streams.audio:
+            raise NotAVideoError("there is only sound in this file, no video", path=path)
+        raise NotAVideoError("there is no video in this file", path=path)
+    # Decoding a stream without a codec context kills the interpreter in PyAV before 18.1 (issue 2344).
+    usable = [stream for stream in real if stream.codec_context is not None]
+    if not usable:
+        raise CorruptVideoError(
+            "the video's header is damaged, or no decoder knows its format", path=path, remedy="copy it again"
+        )
+    stream = max(usable, key=_preference)
+    pixels = stream.codec_context.width * stream.codec_context.height
+    if pixels > MAX_PIXELS:
+        size = f"{stream.codec_context.width}×{stream.codec_context.height}"
+        raise LimitError(f"its pictures are too large: {size}, at most {MAX_PIXELS} pixels are decoded", path=path)
+    return stream
+
+
+def _preference(stream: VideoStream) -> tuple[bool, bool, int, int, int]:
+    from av.stream import Disposition
+
+    context = stream.codec_context
+    # Fragmented files and streams (flv, ts) declare no frames, but their pixel format was found by reading some.
+    return (
+        stream.frames > 0 or context.pix_fmt is not None,
+        bool(stream.disposition & Disposition.default),
+        context.width * context.height,
+        stream.duration or 0,
+        -stream.index,
+    )
+
+
+def is_cover(stream: VideoStream) -> bool:
+    """Whether this "video" stream is an attached picture (cover art) or a strip of thumbnails."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def _read(container: InputContainer, stream: VideoStream, every_packet: bool) -> _Findings:
+    from av import FFmpegError
+
+    stream.codec_context.thread_count = 1
+    builder, log = PacketListBuilder(), ReadLog()
+    frame: VideoFrame | None = None
+    errors, first_error, total = 0, None, 0
+    complete = True
+    for packet in read_packets(container, stream, log):
+        builder.add(packet)
+        total += packet.size
+        enough = len(builder) >= VFR_FRAMES + _REORDER_MARGIN or total >= _PROBE_BYTES
+        if frame is not None and enough and not every_packet:
+            complete = False
+            break
+        if frame is None and len(builder) <= _FIRST_FRAME_PACKETS:
+            try:
+                frame = next(iter(stream.codec_context.decode(packet)), None)
+            except FFmpegError as error:
+                errors, first_error = errors + 1, first_error or _reason(error)
+            except MemoryError:
+                raise MemoryLimitError("not enough memory to decode a frame of this video") from None
+    if frame is None:
+        try:
+            frame = next(iter(stream.codec_context.decode(None)), None)
+        except FFmpegError as error:
+            errors, first_error = errors + 1, first_error or _reason(error)
+    return _Findings(builder.build(), frame, complete, errors + log.errors, first_error or log.first_error)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _describe(
+    container: InputContainer, stream: VideoStream, found: _Findings, frame: VideoFrame, path: str
+) -> VideoInfo:
+    warnings: list[str] = []
+    context, packets = stream.codec_context, found.packets
+    time_base = stream.time_base or Fraction(1, 90000)
+    start = frame_pts(frame)
+    start = int(packets.presentation_pts[0]) if start is None and len(packets.presentation_pts) else start or 0
+    rotation, mirrored = _orientation(frame, warnings)
+    aspect = _aspect(stream.sample_aspect_ratio or context.sample_aspect_ratio, warnings)
+    width, height = max(1, round(frame.width * aspect)), frame.height
+    if rotation in {90, 270}:
+        width, height = height, width
+    variable = _is_variable(packets.presentation_pts[packets.presentation_pts >= start], found.complete, time_base)
+    rate = _frame_rate(stream, packets, time_base, variable)
+    duration = _duration(container, stream, found, start, rate)
+    hdr: Hdr = "pq" if frame.color_trc == _PQ else "hlg" if frame.color_trc == _HLG else "none"
+    if found.decode_errors:
+        warnings.append(f"{found.decode_errors} packets at the start cannot be decoded")
+    return VideoInfo(
+        path=path,
+        container=container.format.name,
+        codec=context.codec.canonical_name,
+        pixel_format=frame.format.name,
+        bit_depth=max(component.bits for component in frame.format.components),
+        coded_width=frame.width,
+        coded_height=frame.height,
+        width=width,
+        height=height,
+        sample_aspect_ratio=aspect,
+        rotation=rotation,
+        mirrored=mirrored,
+        frame_rate=rate,
+        variable_frame_rate=variable,
+        time_base=time_base,
+        start_pts=start,
+        duration=duration,
+        frame_count=len(packets.presentation_pts) if found.complete else stream.frames or None,
+        hdr=hdr,
+        color_space=_matrix(frame, hdr),
+        color_range="full" if frame.color_range == 2 or frame.format.name.startswith("yuvj") else "limited",
+        stream_index=stream.index,
+        video_streams=sum(not is_cover(each) for each in container.streams.video),
+        cover_streams=tuple(each.index for each in container.streams.video if is_cover(each)),
+        has_audio=bool(container.streams.audio),
+        bit_rate=context.bit_rate or container.bit_rate or None,
+        file_size=container.size,
+        warnings=tuple(warnings),
+    )
+
+
+def frame_pts(frame: VideoFrame) -> int | None:
+    """When a decoded frame is shown: its pts, or the dts of its packet where the container has no pts."""
+    return frame.pts if frame.pts is not None else frame.dts
+
+
+def _orientation(frame: VideoFrame, warnings: list[str]) -> tuple[int, bool]:
+    """Clockwise turn that makes ``frame`` upright, and whether to flip left-right after it.
+
+    The display matrix (ISO/IEC 14496-12, 8.3.2) maps x, y to a·x + c·y, b·x + d·y, with y pointing down.
+    """
+    try:
+        data = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV 18.1 knows not all kinds of side data and fails on the list; the rotation alone it tells anyway.
+        rotation = round(-frame.rotation / 90) * 90 % 360 if abs(frame.rotation) <= 360 else 0
+        return rotation, False
+    if data is None:
+        return 0, False
+    a, b, _, c, d = (int(value) for value in np.frombuffer(data, np.int32)[:5])
+    determinant = a * d - b * c
+    if determinant == 0:
+        warnings.append("the display matrix is senseless and was ignored")
+        return 0, False
+    mirrored = determinant < 0
+    degrees = math.degrees(math.atan2(b, -a if mirrored else a))
+    rotation = round(degrees / 90) * 90 % 360
+    if abs(degrees - round(degrees / 90) * 90) > 1:
+        warnings.append(f"the display matrix turns by {degrees:.0f}°, rounded to {rotation}°")
+    return rotation, mirrored
+
+
+def _aspect(ratio: Fraction | None, warnings: list[str]) -> Fraction:
+    if ratio is None or ratio <= 0:
+        return Fraction(1)
+    if not Fraction(1, _MAX_ASPECT) <= ratio <= _MAX_ASPECT:
+        warnings.append(f"the sample aspect ratio {ratio} is senseless and was ignored")
+        return Fraction(1)
+    return ratio
+
+
+def _is_variable(times: NDArray[np.int64], complete: bool, time_base: Fraction) -> bool:
+    """At least two, and 2 %, of the first gaps differ by more than 20 % from the median gap (with five frames or more).
+
+    A difference of a millisecond is no difference: containers round time stamps to it. The last frames of a file do not
+    count if it has many: where it was cut off, the B-frames between them are missing.
+    """
+    if complete and len(times) >= 6 * _CUT_TAIL:
+        times = times[:-_CUT_TAIL]
+    times = times[:VFR_FRAMES]
+    if len(times) < 5:
+        return False
+    gaps = np.diff(times)
+    median = float(np.median(gaps))
+    tolerance = max(0.2 * median, float(Fraction(1, 1000) / time_base))
+    odd = int(np.count_nonzero(np.abs(gaps - median) > tolerance))
+    return odd >= max(2, 0.02 * len(gaps))
+
+
+def _frame_rate(stream: VideoStream, packets: PacketIndex, time_base: Fraction, variable: bool) -> Fraction | None:
+    """The rate that the packets show, in the exact form that a header has for it (mean rate where it varies)."""
+    times = packets.presentation_pts
+    headers = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    if len(times) < 2:
+        return next((rate for rate in headers if rate <= 1000), None)
+    mean = 1 / (Fraction(int(times[-1] - times[0]), len(times) - 1) * time_base)
+    usual = 1 / (packets.frame_ticks * time_base) if packets.frame_ticks else mean
+    # Time stamps in milliseconds are rounded, so the mean is the better measure; a lost frame spoils the mean only.
+    measured = mean if variable or abs(mean - usual) < usual * Fraction(3, 100) else usual
+    close = [rate for rate in headers if abs(rate - measured) <= measured / 50]
+    if close:
+        return min(close, key=lambda rate: (rate.denominator not in {1, 1001}, abs(rate - measured)))
+    return measured.limit_denominator(1001)
+
+
+def _duration(
+    container: InputContainer, stream: VideoStream, found: _Findings, start: int, rate: Fraction | None
+) -> float:
+    """Seconds from the first frame shown to the end of the last."""
+    time_base = stream.time_base or Fraction(1, 90000)
+    if found.complete:
+        ticks: Fraction | int = max(0, found.packets.end_pts - start)
+        if not ticks and rate:
+            ticks = Fraction(int(np.count_nonzero(found.packets.shown))) / rate / time_base
+        return round(float(ticks * time_base), 6)
+    if stream.duration:
+        return round(float(max(0, (stream.start_time or 0) + stream.duration - start) * time_base), 6)
+    if container.duration:
+        begin = Fraction(container.start_time or 0, 1_000_000)
+        return round(float(max(Fraction(0), begin + Fraction(container.duration, 1_000_000) - start * time_base)), 6)
+    return 0.0
+
+
+def _matrix(frame: VideoFrame, hdr: Hdr) -> str:
+    """Name of the YUV matrix; where the file does not say, what players take: BT.709 from 720p on, BT.601 below."""
+    known = _MATRICES.get(frame.colorspace)
+    if frame.format.is_rgb:
+        return "rgb"
+    if known is not None and known != "rgb":
+        return known
+    if hdr != "none" or frame.color_primaries == _BT2020_PRIMARIES:
+        return "bt2020"
+    return "bt709" if frame.width >= 1280 or frame.height > 576 else "bt601"
