@@ -1,0 +1,361 @@
+"""The near side of the sandbox: a thread that starts workers, feeds them, watches their limits and collects results.
+
+It is a thread of its own so that limits hold and workers stay fed while the caller is busy with a result.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import selectors
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from stills.errors import MemoryLimitError, StillsError, WorkerError
+from stills.media.sandbox import Limits, Task, TaskResult
+from stills.media.sandbox_server import Server, ServerLostError
+from stills.media.sandbox_wire import socket_pair
+from stills.media.sandbox_worker import Worker
+
+_TICK_S = 0.1  # limits and progress are looked at this often
+_START_FAILURES = 3  # workers in a row that die before they are ready: then it is hopeless
+_PATIENCE_S = 10.0  # killed processes are gone in milliseconds; past this something is wrong with the system
+
+
+class Engine:
+    """Owns the fork server and the workers.
+
+    The public methods are the pool's, from any thread; all else happens in the engine's thread, so nothing is locked.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        size: int,
+        limits: Limits,
+        preload: tuple[str, ...],
+        setup: tuple[str | None, tuple[Any, ...]],
+        max_crashes: int,
+    ) -> None:
+        """Start the thread. ``setup`` is the initializer's import path and its arguments."""
+        self._size = size
+        self._limits = limits
+        self._preload = preload
+        self._config = (asdict(limits), *setup)
+        self._max_crashes = max_crashes
+        self._owner = os.getpid()
+        self._commands: deque[Callable[[], None]] = deque()
+        self._events: queue.SimpleQueue[TaskResult | StillsError] = queue.SimpleQueue()
+        self._progress: dict[Any, Any] = {}
+        self._pending: deque[Task] = deque()
+        self._workers: dict[int, Worker] = {}
+        self._spawned = 0
+        self._kept = 0  # workers to have even without tasks
+        self._start_failures = 0
+        self._crashes = 0
+        self._aborted: list[threading.Event] = []
+        self._stopping = False
+        self._server: Server | None = server
+        self._wake_read, self._wake_write = socket_pair()
+        self._wake_read.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
+        self._selector.register(server, selectors.EVENT_READ, self._hear_server)
+        self._thread = threading.Thread(target=self._main, name="stills-sandbox", daemon=True)
+        self._thread.start()
+
+    # ── The pool's side ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def prestart(self, workers: int) -> None:
+        """Have ``workers`` forked and ready even before there are tasks."""
+        self._command(lambda: setattr(self, "_kept", workers))
+
+    def submit(self, task: Task) -> None:
+        """Queue ``task``."""
+        self._command(lambda: self._pending.append(task))
+
+    def next_event(self, timeout: float) -> TaskResult | StillsError | None:
+        """A result, or the error that ends the run, or None after ``timeout`` seconds."""
+        with suppress(queue.Empty):
+            return self._events.get(timeout=timeout)
+        return None
+
+    def take_progress(self) -> list[tuple[Any, Any]]:
+        """Key and newest value of every task that reported since the last call."""
+        progress, self._progress = self._progress, {}
+        return list(progress.items())
+
+    def abort(self) -> None:
+        """Drop all tasks, kill what runs, return when it is gone; ready workers stay."""
+        done = threading.Event()
+        self._command(lambda: self._abort(done))
+        done.wait(_PATIENCE_S)
+        with suppress(queue.Empty):
+            while True:
+                self._events.get_nowait()
+        self._progress = {}
+
+    def close(self) -> None:
+        """Kill everything and wait for it. In a process forked from ours, which owns nothing of it, does nothing."""
+        if os.getpid() != self._owner:
+            return
+        self._command(lambda: setattr(self, "_stopping", True))
+        self._thread.join(_PATIENCE_S)
+
+    def _command(self, command: Callable[[], None]) -> None:
+        self._commands.append(command)
+        with suppress(OSError):  # the thread has ended, which next_event told or will tell
+            self._wake_write.send(b"!")
+
+    # ── The thread ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _main(self) -> None:
+        try:
+            while not self._stopping:
+                self._staff()
+                for key, mask in self._selector.select(self._timeout()):
+                    key.data(mask)
+                while self._commands:
+                    self._commands.popleft()()
+                self._watch()
+        except BaseException as error:  # noqa: BLE001 - a thread's last frame: without this a bug would be a hang
+            what = f"the supervisor of the workers failed: {type(error).__name__}: {error}"
+            self._events.put(WorkerError(what).with_details(traceback.format_exc()))
+        finally:
+            self._tear_down()
+
+    def _timeout(self) -> float | None:
+        """Idle pools cost nothing; where something runs or starts, look at it every tick."""
+        starting = self._server is not None and not self._server.ready
+        return _TICK_S if starting or any(w.state != "idle" for w in self._workers.values()) else None
+
+    def _woken(self, _mask: int) -> None:
+        with suppress(BlockingIOError):
+            self._wake_read.recv(4096)
+
+    def _staff(self) -> None:
+        """Have as many workers as there is work for, and give each idle one a task."""
+        active = [w for w in self._workers.values() if w.state != "dying"]
+        busy = sum(w.state == "busy" for w in active)
+        wanted = min(self._size, max(self._kept, busy + len(self._pending)))
+        try:
+            for _ in range(len(active), wanted):
+                self._spawn()
+        except OSError as error:
+            self._give_up(WorkerError(f"cannot start a worker: {error}"))
+        except StillsError as error:
+            self._give_up(error)
+        except ServerLostError:
+            pass  # its end-of-file is on the way, and is dealt with there
+        for worker in active:
+            while worker.state == "idle" and self._pending:
+                task = self._pending.popleft()
+                try:
+                    worker.assign(task)
+                except Exception as error:  # noqa: BLE001 - arguments are the caller's, and pickling runs their code
+                    what = WorkerError(f"the arguments of {task.function} do not pickle: {error}", path=task.path)
+                    self._events.put(TaskResult(task.key, None, what))
+                else:
+                    self._send(worker)
+
+    def _spawn(self) -> None:
+        if self._server is None:
+            self._server = Server(self._preload)
+            self._selector.register(self._server, selectors.EVENT_READ, self._hear_server)
+        self._spawned += 1
+        worker = Worker(self._spawned, self._config)
+        try:
+            self._server.spawn(worker.number, worker.far_ends())
+        except ServerLostError:
+            worker.close()
+            raise
+        finally:
+            worker.far_ends_sent()
+        self._workers[worker.number] = worker
+        self._selector.register(worker.channel, selectors.EVENT_READ, lambda mask: self._serve(worker, mask))
+        self._send(worker)
+
+    def _send(self, worker: Worker) -> None:
+        worker.send()
+        interest = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.has_to_send else 0)
+        with suppress(KeyError):  # its channel is at its end; its exit is on the way
+            key = self._selector.get_key(worker.channel)
+            if key.events != interest:
+                self._selector.modify(worker.channel, interest, key.data)
+
+    def _serve(self, worker: Worker, mask: int) -> None:
+        """The channel of ``worker`` has something to read, or room to write."""
+        if mask & selectors.EVENT_WRITE:
+            self._send(worker)
+        if mask & selectors.EVENT_READ:
+            self._take_message(worker)
+
+    def _take_message(self, worker: Worker, *, everything: bool = False) -> bool:
+        """Take one message from ``worker``; whether there may be more."""
+        try:
+            message = worker.receive(everything=everything)
+        except (EOFError, ConnectionError):
+            self._hang_up(worker)  # its exit status, which comes by the server, says why
+            return False
+        except Exception as error:  # noqa: BLE001 - a result's unpickling runs the code of its classes
+            self._finish(worker, None, WorkerError(f"a result cannot be read: {type(error).__name__}: {error}"))
+            self._retire(worker)
+            return False
+        if message is None:
+            return False
+        match message:
+            case ("ready",):
+                worker.ready()
+                self._start_failures = 0
+            case ("unfit", StillsError() as reason):
+                worker.state = "dying"
+                self._retire(worker)
+                self._give_up(reason)
+            case ("done", value):
+                self._finish(worker, value, None)
+            case ("failed", StillsError() as reason):
+                self._finish(worker, None, reason)
+        return True
+
+    def _finish(self, worker: Worker, value: Any, error: StillsError | None) -> None:
+        """``worker`` is done with its task."""
+        if worker.task is not None:
+            self._note_progress(worker)
+            self._events.put(worker.result(value, error))
+        if worker.state == "busy":
+            worker.state = "idle"
+            if isinstance(error, MemoryLimitError) or worker.is_bloated(self._limits):
+                self._retire(worker)
+
+    def _note_progress(self, worker: Worker) -> None:
+        if (news := worker.news()) is not None:
+            self._progress[news[0]] = news[1]
+
+    def _hang_up(self, worker: Worker) -> None:
+        with suppress(KeyError):
+            self._selector.unregister(worker.channel)
+        self._retire(worker)
+
+    def _retire(self, worker: Worker) -> None:
+        """Kill ``worker``; what it still owes is settled when its exit is reported."""
+        if worker.state != "starting":  # one that never got ready is counted as that
+            worker.state = "dying"
+        if self._server is not None:
+            self._server.kill(worker.number)
+
+    def _hear_server(self, _mask: int) -> None:
+        server = self._server
+        assert server is not None  # noqa: S101 - it is registered as long as it is there
+        try:
+            for what, number, pid, status in server.read():
+                worker = self._workers.get(number)
+                if what == b"R":
+                    server.ready = True
+                elif worker is None:
+                    continue
+                elif what == b"F":
+                    worker.born(pid)
+                elif what == b"X":
+                    self._bury(worker, status)
+                elif what == b"E":
+                    self._discard(worker)
+                    self._give_up(WorkerError(f"cannot start a worker: {os.strerror(pid)}"))
+        except ServerLostError:
+            self._lose_server()
+
+    def _bury(self, worker: Worker, status: int) -> None:
+        """``worker`` is gone: take what it sent before, settle its task."""
+        while worker.task is not None and self._take_message(worker, everything=True):
+            pass
+        if worker.task is not None:
+            self._note_progress(worker)
+            error = worker.verdict(status, self._limits)
+            self._events.put(worker.result(None, error))
+            self._crashes += 1
+            if self._crashes > self._max_crashes:
+                what = f"gave up after {self._crashes} workers died, the last one so: {error.message}"
+                self._give_up(WorkerError(what).with_details(error.details))
+        elif worker.state == "starting":
+            self._start_failures += 1
+            if self._start_failures >= _START_FAILURES:
+                error = worker.verdict(status, self._limits)
+                what = f"workers cannot be started: {error.message}"
+                self._give_up(WorkerError(what).with_details(error.details))
+        self._discard(worker)
+
+    def _discard(self, worker: Worker) -> None:
+        self._workers.pop(worker.number, None)
+        with suppress(KeyError):
+            self._selector.unregister(worker.channel)
+        worker.close()
+
+    def _lose_server(self) -> None:
+        """The server died, and all workers with it: fail their tasks; the next ones get a new server."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        self._selector.unregister(server)
+        printed = server.printed()
+        how = server.close()
+        last = printed.strip().rpartition("\n")[2]
+        error = WorkerError(f"the process that starts workers died ({how}{': ' + last if last else ''})")
+        error.with_details(printed)
+        for worker in list(self._workers.values()):
+            if worker.task is not None:
+                self._events.put(worker.result(None, WorkerError(error.message).with_details(printed)))
+            worker.kill_group()
+            self._discard(worker)
+        self._start_failures += 1
+        if not server.ready or self._start_failures >= _START_FAILURES:
+            self._give_up(error)
+
+    def _watch(self) -> None:
+        """Pass on progress, enforce the limits, answer those who wait for an abort."""
+        for worker in self._workers.values():
+            if worker.state in ("starting", "busy"):
+                self._note_progress(worker)
+            if worker.sentence is None and (error := worker.trespass(self._limits)) is not None:
+                worker.sentence = error
+                self._retire(worker)
+        patience = self._limits.start_s
+        if self._server is not None and patience is not None and self._server.is_late(patience):
+            self._lose_server()
+        if self._aborted and all(w.state != "dying" for w in self._workers.values()):
+            for event in self._aborted:
+                event.set()
+            self._aborted.clear()
+
+    def _give_up(self, error: StillsError) -> None:
+        """End the run with ``error``."""
+        self._events.put(error)
+        self._drop_all()
+        self._kept = 0
+
+    def _drop_all(self) -> None:
+        self._pending.clear()
+        self._start_failures = self._crashes = 0
+        for worker in self._workers.values():
+            if worker.state == "busy":
+                worker.task = None
+                self._retire(worker)
+
+    def _abort(self, done: threading.Event) -> None:
+        self._drop_all()
+        self._aborted.append(done)
+
+    def _tear_down(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for worker in list(self._workers.values()):
+            worker.close()
+        for event in self._aborted:
+            event.set()
+        self._selector.close()
+        self._wake_read.close()
+        self._wake_write.close()

@@ -1,0 +1,226 @@
+"""The parent's view of one worker: its channel, its task, and the judgement on how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+from contextlib import suppress
+from typing import Any, Literal
+
+import psutil
+
+from stills.errors import DecoderCrashError, DecodeTimeoutError, MemoryLimitError, StillsError
+from stills.media.sandbox import Limits, Task, TaskResult
+from stills.media.sandbox_progress import ProgressPage
+from stills.media.sandbox_server import signal_name
+from stills.media.sandbox_wire import (
+    Receiver,
+    close_log,
+    encode,
+    open_log,
+    read_log,
+    scratch_file,
+    socket_pair,
+    trim_log,
+)
+
+_MEMORY_REMEDY = "allow more with --max-memory, or use fewer workers"
+_TIME_REMEDY = "the file may be damaged; allow more time with --frame-timeout or --video-timeout"
+_NO_MEMORY_WORDS = ("bad_alloc", "Cannot allocate memory", "out of memory")  # C++, libc, and FFmpeg when they give up
+_RECYCLE = 0.8  # an idle worker above this share of its memory is replaced, lest the next task be blamed for it
+_GROWN = 1.2  # … but only if it grew by this much: a large baseline is not the fault of a task
+_MB = 1 << 20
+
+
+class Worker:
+    """One worker process, from the request to fork it until it is gone."""
+
+    def __init__(self, number: int, config: tuple[Any, ...]) -> None:
+        """Make its channel, log and progress page, and queue ``config`` for it. Raises ``OSError``."""
+        self.number = number
+        self.state: Literal["starting", "idle", "busy", "dying"] = "starting"
+        self.started = time.monotonic()
+        self.task: Task | None = None
+        self.sentence: StillsError | None = None  # why we killed it
+        self._outgoing: deque[memoryview] = deque()
+        self._receiver = Receiver()
+        self._process: psutil.Process | None = None
+        self._baseline = 0
+        self._peak = 0
+        self._first = self._seen = 0  # numbers of progress reports: before this task, newest known
+        self._beat = self.started
+        self._last: Any = None
+        self._log = open_log()
+        self._page_fd = -1
+        try:
+            self._page_fd = scratch_file("stills-progress")
+            self._page = ProgressPage(self._page_fd, create=True)
+            self.channel, self._far = socket_pair()
+        except OSError:
+            for fd in (self._log, self._page_fd):
+                if fd >= 0:
+                    os.close(fd)
+            raise
+        self.channel.setblocking(False)
+        self._queue(config)
+
+    def far_ends(self) -> tuple[int, int, int]:
+        """The descriptors that the process itself needs: channel, log, progress page."""
+        return self._far.fileno(), self._log, self._page_fd
+
+    def far_ends_sent(self) -> None:
+        """Close what is only the process's."""
+        self._far.close()
+        os.close(self._page_fd)
+
+    def born(self, pid: int) -> None:
+        """It was forked as process ``pid``."""
+        self.started = self._beat = time.monotonic()
+        try:
+            self._process = psutil.Process(pid)
+        except psutil.Error:
+            self._process = None  # gone again; its exit is on the way
+
+    def ready(self) -> None:
+        """Its initializer is done."""
+        self.state = "idle"
+        self._baseline = self._resident()
+
+    def assign(self, task: Task) -> None:
+        """Queue ``task`` for it. Raises whatever pickling its arguments raises."""
+        self._queue((task.function, task.args))
+        self.task = task
+        self.state = "busy"
+        self.started = self._beat = time.monotonic()
+        self._first = self._seen = self._page.count
+        self._last = None
+        self._peak = 0
+
+    def _queue(self, message: tuple[Any, ...]) -> None:
+        self._outgoing.extend(memoryview(part) for part in encode(message) if len(part))
+
+    @property
+    def has_to_send(self) -> bool:
+        """Whether :meth:`send` waits for room in the channel."""
+        return bool(self._outgoing)
+
+    def send(self) -> None:
+        """Send what is queued, as far as there is room."""
+        try:
+            while self._outgoing:
+                part = self._outgoing.popleft()
+                sent = self.channel.send(part)
+                if sent < len(part):
+                    self._outgoing.appendleft(part[sent:])
+        except BlockingIOError:
+            self._outgoing.appendleft(part)
+        except OSError:
+            self._outgoing.clear()  # it died; its exit is on the way and will say how
+
+    def receive(self, *, everything: bool) -> tuple[Any, ...] | None:
+        """The next message, if whole; arguments and errors are those of :meth:`Receiver.read`."""
+        self._beat = time.monotonic()
+        return self._receiver.read(self.channel, everything=everything)
+
+    def news(self) -> tuple[Any, Any] | None:
+        """Key and value of the running task's progress, where it reported since the last look."""
+        if self.task is None or self._page.count == self._seen:
+            return None
+        self._beat = time.monotonic()
+        report = self._page.read()
+        if report is None:
+            return None
+        self._seen = report.count
+        self._last = report.value
+        return self.task.key, report.value
+
+    def trespass(self, limits: Limits) -> StillsError | None:
+        """The limit that it broke, if any. Call :meth:`news` before."""
+        trim_log(self._log)
+        if self.state != "starting":
+            resident = self._resident()
+            self._peak = max(self._peak, resident)
+            if limits.memory_mb is not None and resident > limits.memory_mb * _MB:
+                path = None if self.task is None else self.task.path
+                what = f"needed more than {limits.memory_mb:g} MiB of memory"
+                return MemoryLimitError(what, path=path, remedy=_MEMORY_REMEDY)
+        return self._overdue(limits)
+
+    def _overdue(self, limits: Limits) -> DecodeTimeoutError | None:
+        now = time.monotonic()
+        ran, quiet = now - self.started, now - self._beat
+        if self.state == "starting":
+            if limits.start_s is not None and ran > limits.start_s:
+                return DecodeTimeoutError(f"not ready within {limits.start_s:g} s")
+        elif self.task is not None:
+            if limits.wall_s is not None and ran > limits.wall_s:
+                what = f"took longer than {limits.wall_s:g} s"
+                return DecodeTimeoutError(what, path=self.task.path, remedy=_TIME_REMEDY)
+            if limits.no_progress_s is not None and quiet > limits.no_progress_s:
+                what = f"no progress for {limits.no_progress_s:g} s"
+                return DecodeTimeoutError(what, path=self.task.path, remedy=_TIME_REMEDY)
+        return None
+
+    def kill_group(self) -> None:
+        """Kill it without the server, who is gone."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def is_bloated(self, limits: Limits) -> bool:
+        """Whether it holds so much memory that the next task would be blamed for it."""
+        if limits.memory_mb is None:
+            return False
+        return self._resident() > max(_RECYCLE * limits.memory_mb * _MB, _GROWN * self._baseline)
+
+    def _resident(self) -> int:
+        if self._process is None:
+            return 0
+        try:
+            return self._process.memory_info().rss
+        except psutil.Error:
+            return 0  # gone; its exit is on the way
+
+    def result(self, value: Any, error: StillsError | None) -> TaskResult:
+        """The outcome of its task, which it no longer has after this."""
+        task = self.task
+        assert task is not None  # noqa: S101 - only asked while it has one
+        self.news()
+        if error is not None and error.path is None:
+            error.path = task.path
+        self.task = None
+        seconds = time.monotonic() - self.started
+        return TaskResult(task.key, value, error, self._last, seconds, max(self._peak, self._resident()) / _MB)
+
+    def verdict(self, status: int, limits: Limits) -> StillsError:
+        """Why it is gone: the sentence, or what its exit status (as of ``os.waitpid``) says."""
+        if self.sentence is not None:
+            return self.sentence.with_details(self.printed())
+        self.news()
+        path = None if self.task is None else self.task.path
+        code = os.waitstatus_to_exitcode(status)
+        printed = self.printed()
+        if code == -signal.SIGXCPU:
+            what = f"used more than {limits.cpu_s:g} s of processor time"
+            return DecodeTimeoutError(what, path=path, remedy=_TIME_REMEDY).with_details(printed)
+        if code == -signal.SIGABRT and any(word in printed for word in _NO_MEMORY_WORDS):
+            return MemoryLimitError("ran out of memory", path=path, remedy=_MEMORY_REMEDY).with_details(printed)
+        how = f"crashed with {signal_name(-code)}" if code < 0 else f"ended with exit status {code}"
+        where = "before any progress" if self._seen == self._first else f"after progress {self._last!r}"
+        remedy = "the file may be damaged"
+        if code == -signal.SIGKILL:
+            remedy = "the system may have run out of memory: use fewer workers"
+        return DecoderCrashError(f"the decoder {how} {where}", path=path, remedy=remedy).with_details(printed)
+
+    def printed(self) -> str:
+        """The end of what it printed during this task: FFmpeg's chatter, the stack of a crash."""
+        return read_log(self._log)
+
+    def close(self) -> None:
+        """Free what it held here."""
+        self.channel.close()
+        self._far.close()
+        self._page.close()
+        close_log(self._log)
