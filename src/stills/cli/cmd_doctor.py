@@ -1,0 +1,20 @@
+"""``stills doctor``: is everything here?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from stills.cli import options
+
+
+@click.command("doctor")
+@options.settings_options
+@options.talk_options
+def command(**given: Any) -> int:
+    """Say whether this machine has all that stills needs: versions, CPU, devices, models, folders."""
+    session = options.start(**given)
+    from stills.cli.models_work import show_doctor
+
+    return show_doctor(session.events)

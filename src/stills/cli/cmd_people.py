@@ -1,0 +1,43 @@
+"""``stills people``: the best frame of every person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stills.cli import options
+from stills.cli.inputs import expand
+
+
+@click.command("people")
+@options.inputs_argument
+@options.out_option
+@options.people_options
+@options.picture_options
+@options.scan_options
+@options.limit_options
+@options.settings_options
+@options.dry_run_option
+@options.talk_options
+def command(inputs: tuple[str, ...], out: Path, dry_run: bool, **given: Any) -> int:
+    """Write one good picture of every person in each video, with a report.
+
+    INPUT is a video, a folder (searched with its subfolders) or a glob. Each video gets a folder in OUT with
+    people.json and the pictures; OUT/report.html shows them all. A video that was scanned before is not decoded again.
+
+    \b
+    stills people film.mp4 -o out
+    stills people holiday/ -o out --fit 1080p --min-screen-time 1
+    stills people *.mkv -o out --effort fast --per-person 3 --json
+    """  # noqa: D301 - click reads \b
+    session = options.start(**given)
+    videos = expand(inputs, out=out)
+    if dry_run:
+        from stills.cli.dry import dry_run as say_what
+
+        return say_what(session, videos, out)
+    from stills.cli.people_work import find_people
+
+    return find_people(session, videos, out)

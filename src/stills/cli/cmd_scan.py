@@ -1,0 +1,54 @@
+"""``stills scan``: measure videos ahead of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from stills.cli import options
+from stills.cli.inputs import expand
+
+
+@click.command("scan")
+@options.inputs_argument
+@options.scan_options
+@options.limit_options
+@options.settings_options
+@options.dry_run_option
+@options.talk_options
+def command(inputs: tuple[str, ...], dry_run: bool, **given: Any) -> int:
+    """Measure each video and keep the result, so that later questions about it are answered at once.
+
+    The measurements are tables in the cache folder (STILLS_CACHE_DIR), found again by what the video is, not by its
+    name. Nothing is written beside the video.
+    """
+    session = options.start(**given)
+    videos = expand(inputs)
+    if dry_run:
+        from stills.cli.dry import dry_run as say_what
+
+        return say_what(session, videos, None)
+    import stills
+    from stills.cancel import CancelToken
+    from stills.cli.run import Outcome, run_each
+    from stills.cli.say import clock
+    from stills.types import ProgressCallback
+
+    def scan(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
+        index = stills.scan(path, settings=session.settings, on_progress=on_progress, cancel=cancel)
+        report = index.report
+        how = "measured before" if report.cached else f"{report.frames_analysed} frames in {report.seconds:.1f} s"
+        return Outcome(
+            f"{path}: {clock(index.info.duration)}, {how}",
+            fallbacks=index.fallbacks,
+            fields={
+                "cached": report.cached,
+                "frames_decoded": report.frames_decoded,
+                "frames_analysed": report.frames_analysed,
+                "coverage": report.coverage,
+                "seconds": report.seconds,
+            },
+        )
+
+    return run_each(session, videos, scan)

@@ -1,0 +1,189 @@
+"""The options that commands share, and the session that they make.
+
+An option that was not given is ``None``, so that the file and the environment below it count. The defaults in the help
+are words for people; a test holds them to the settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import click
+
+from stills.errors import UsageError
+from stills.types import Device, Effort, FitMode, PictureFormat, Precision
+
+if TYPE_CHECKING:
+    from click.types import OptionHelpExtra
+
+    from stills.cli.events import Events
+    from stills.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class _Option(click.Option):
+    """Shows a default given as a word without the brackets that click puts around it."""
+
+    def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
+        extra = super().get_help_extra(ctx)
+        if isinstance(self.show_default, str):
+            extra["default"] = self.show_default
+        return extra
+
+
+def _option(*names: str, **attributes: Any) -> Callable[[F], F]:
+    return click.option(*names, cls=_Option, **attributes)
+
+
+def _all(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def _choice(kind: Any) -> click.Choice[str]:
+    return click.Choice(get_args(kind))
+
+
+inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path())
+
+out_option = _option(
+    "-o", "--out", default="out", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Folder for pictures, results and the report.",
+)  # fmt: skip
+
+dry_run_option = _option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+
+talk_options = _all(
+    _option("--json", "json_events", is_flag=True, help="One JSON event a line on standard output."),
+    _option("-q", "--quiet", is_flag=True, help="Neither progress nor results on the terminal; errors still."),
+    _option("--log-level", type=click.Choice(LOG_LEVELS), default="warning", show_default=True,
+                 help="What is logged on standard error; debug shows tracebacks."),
+    _option("--log-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+                 help="Log into this file as well; it rotates at 10 MiB."),
+    _option("--log-format", type=click.Choice(("text", "json")), default="text", show_default=True,
+                 help="Lines of text, or one JSON object a line."),
+)  # fmt: skip
+
+settings_options = _all(
+    _option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE",
+                 help="Settings file, YAML or TOML. STILLS_… variables and flags count more."),
+    _option("--strict", is_flag=True, default=None, help="Turn every fallback into an error."),
+)  # fmt: skip
+
+scan_options = _all(
+    _option("--effort", type=_choice(Effort), show_default="balanced", help="How closely to look."),
+    _option("--workers", type=click.IntRange(1, 256), metavar="N", show_default="one a core",
+                 help="Processes that decode and measure."),
+    _option("--threads", type=click.IntRange(1, 64), metavar="N", show_default="1",
+                 help="Decoder threads of each worker."),
+    _option("--device", type=_choice(Device), show_default="auto", help="Where models run; never falls back."),
+    _option("--gpu", is_flag=True, default=None, help="The same as --device cuda."),
+    _option("--precision", type=_choice(Precision), show_default="auto",
+                 help="auto takes bf16 where it was measured to be harmless."),
+    _option("--resume/--no-resume", default=None, show_default="resume",
+                 help="Go on where an interrupted scan stopped, or start anew."),
+)  # fmt: skip
+
+limit_options = _all(
+    _option("--max-memory", type=click.IntRange(min=256), metavar="MB", show_default="4096",
+                 help="Memory of one decoder process."),
+    _option("--max-pixels", type=click.IntRange(min=4096), metavar="N", show_default="67108864",
+                 help="Largest frame that is decoded."),
+    _option("--video-timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", show_default="none",
+                 help="Longest time for one video."),
+    _option("--frame-timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", show_default="30",
+                 help="Longest time without a new frame."),
+    _option("--retries", type=click.IntRange(0, 20), metavar="N", show_default="1",
+                 help="How often failed work is tried again."),
+    _option("--retry-delay", type=click.FloatRange(0, 3600), metavar="SECONDS", show_default="1",
+                 help="Pause before trying again."),
+)  # fmt: skip
+
+picture_options = _all(
+    _option("--format", type=_choice(PictureFormat), show_default="jpeg", help="Kind of picture."),
+    _option("--quality", type=click.IntRange(0, 100), metavar="0…100", show_default="92",
+                 help="Quality of JPEG and WebP."),
+    _option("--fit", metavar="SIZE", show_default="source",
+                 help="source, 1080p (1920x1080 or 1080x1920, by orientation) or WxH; never stretched."),
+    _option("--fit-mode", type=_choice(FitMode), show_default="crop", help="How a picture is made to fit."),
+    _option("--crops/--no-crops", default=None, show_default="no-crops", help="Also write a crop of each face."),
+)  # fmt: skip
+
+people_options = _all(
+    _option("--min-face", metavar="SIZE", show_default="24",
+                 help="Smallest face that counts: pixels, or a share of the picture's shorter side like 3%."),
+    _option("--min-screen-time", type=click.FloatRange(min=0), metavar="SECONDS", show_default="0",
+                 help="Leave out people who are seen for less."),
+    _option("--max-people", type=click.IntRange(min=1), metavar="N", show_default="all",
+                 help="At most N people: those longest on screen."),
+    _option("--similarity", type=click.FloatRange(0, 1), metavar="0…1", show_default="as measured",
+                 help="Cosine similarity from which two appearances are one person."),
+    _option("--per-person", type=click.IntRange(1, 100), metavar="K", show_default="1",
+                 help="Pictures of each person."),
+    _option("--runners-up", type=click.IntRange(0, 100), metavar="N", show_default="3",
+                 help="Further good frames that are listed for each person."),
+    _option("--embeddings/--no-embeddings", default=None, show_default="embeddings",
+                 help="Keep face embeddings in the local index, or drop them after clustering."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a command works with: the settings in force, and how it talks."""
+
+    settings: Settings
+    events: Events
+    quiet: bool
+
+
+def talk(json_events: bool, quiet: bool, log_level: str, log_format: str, log_file: Path | None) -> Events:
+    """Set up logging and events from the options of ``talk_options``."""
+    from stills.cli.events import Events
+    from stills.log import setup_logging
+
+    setup_logging(log_level, form="json" if log_format == "json" else "text", file=log_file)
+    return Events(enabled=json_events)
+
+
+def start(
+    *,
+    json_events: bool,
+    quiet: bool,
+    log_level: str,
+    log_format: str,
+    log_file: Path | None,
+    config: Path | None = None,
+    gpu: bool | None = None,
+    **options: Any,
+) -> Session:
+    """Logging, events and settings from a command's options; those that are ``None`` were not given.
+
+    Raises:
+        SettingsError: A setting of any layer is unknown or not allowed.
+        UsageError: Flags contradict each other.
+    """
+    events = talk(json_events, quiet, log_level, log_format, log_file)
+    given = {name: value for name, value in options.items() if value is not None}
+    if gpu:
+        if given.get("device", "cuda") != "cuda":
+            raise UsageError(f"--gpu and --device {given['device']} contradict each other")
+        given["device"] = "cuda"
+    from stills.settings import load_settings
+
+    settings = load_settings(config, options=given)
+    # Worker processes and the model store find the folders where a user would set them: in the environment.
+    for name, folder in (("STILLS_MODELS_DIR", settings.models_dir), ("STILLS_CACHE_DIR", settings.cache_dir)):
+        if folder is not None:
+            os.environ[name] = str(folder.expanduser())
+    return Session(settings, events, quiet)

@@ -1,0 +1,123 @@
+"""Progress for people: a bar on the terminal with videos, percent, speed and time left. Nothing elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from stills.cli.events import Events
+from stills.cli.say import clock
+from stills.errors import printable
+from stills.types import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+EVENT_EVERY_S = 0.25
+"""Shortest time between two progress events: a reader of --json is told four times a second."""
+_LONGEST_NAME = 32
+_STAGES = {"probe": "opening", "scan": "looking", "select": "choosing", "render": "writing", "done": "done"}
+
+
+class ProgressView:
+    """Shows the progress of several videos one after another; use it as a context manager.
+
+    Called with a :class:`~stills.types.Progress` from any thread, it moves the bar and emits ``progress`` events.
+    """
+
+    def __init__(self, total: int, events: Events, *, quiet: bool) -> None:
+        """``total`` videos; a bar appears only if standard error is a terminal and the user wants one."""
+        self._total = total
+        self._events = events
+        self._number = 0
+        self._name = ""
+        self._last_event = 0.0
+        self._last_stage = ""
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+        to_terminal = sys.stdout.isatty()
+        if not quiet and sys.stderr.isatty() and not (events.enabled and to_terminal):
+            self._bar = _bar(to_terminal)
+
+    def __enter__(self) -> ProgressView:
+        """Show the bar."""
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away, leaving the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def begin(self, path: str) -> None:
+        """The next video starts."""
+        self._number += 1
+        name = printable(path.rpartition("/")[2] or path)
+        self._name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 9]}…{name[-8:]}"
+        self._last_event, self._last_stage = 0.0, ""
+        if self._bar is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task("", total=None, videos=self._videos(), name=self._name, speed="", stage="")
+
+    def __call__(self, progress: Progress) -> None:
+        """One step of the video that began last."""
+        self._emit(progress)
+        if self._bar is None or self._task is None:
+            return
+        speed = f"{progress.speed:.1f}×" if progress.stage == "scan" and progress.speed > 0 else ""
+        left = ""
+        if progress.stage == "scan" and progress.speed > 0:
+            left = f"{clock(max(0.0, progress.duration - progress.position) / progress.speed)} left"
+        self._bar.update(
+            self._task,
+            total=progress.duration or None,
+            completed=min(progress.position, progress.duration),
+            stage=_STAGES[progress.stage],
+            speed=f"{speed}  {left}".strip(),
+        )
+
+    def _videos(self) -> str:
+        return f"{self._number}/{self._total}" if self._total > 1 else ""
+
+    def _emit(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if progress.stage == self._last_stage and now - self._last_event < EVENT_EVERY_S:
+            return
+        self._last_event, self._last_stage = now, progress.stage
+        self._events.emit(
+            "progress",
+            input=progress.path,
+            number=self._number,
+            of=self._total,
+            stage=progress.stage,
+            position=round(progress.position, 3),
+            duration=round(progress.duration, 3),
+            fraction=round(progress.fraction, 4),
+            speed=round(progress.speed, 2),
+        )
+
+
+def _bar(results_to_terminal: bool) -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    return Bar(
+        TextColumn("{task.fields[videos]}", style="dim"),
+        TextColumn("{task.fields[name]}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[speed]}", markup=False),
+        TextColumn("{task.fields[stage]}", style="dim"),
+        console=Console(stderr=True),
+        transient=True,
+        # Lines on the same terminal go above the bar. A pipe gets its lines untouched.
+        redirect_stdout=results_to_terminal,
+    )

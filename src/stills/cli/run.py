@@ -1,0 +1,198 @@
+"""Many inputs, one after another: each gets done, fails or is empty by itself; the sum is the exit code."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from stills.cancel import CancelToken
+from stills.cli.inputs import Input
+from stills.cli.options import Session
+from stills.cli.progress import ProgressView
+from stills.cli.say import count, line, log, note, report_bug, report_error
+from stills.errors import CancelledError, NothingFoundError, OutputError, StillsError
+from stills.types import Fallback, ProgressCallback
+
+EXIT_FAILED, EXIT_SOME_FAILED, EXIT_NOTHING, EXIT_INTERRUPTED = 1, 3, 4, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one input gave. ``found`` is false where all went well but nothing in it qualifies."""
+
+    line: str
+    found: bool = True
+    files: Sequence[Path] = ()
+    fallbacks: Sequence[Fallback] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+Work = Callable[[str, ProgressCallback, CancelToken], Outcome]
+
+
+@dataclass(slots=True)
+class _Tally:
+    done: int = 0
+    empty: int = 0
+    failed: int = 0
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        if self.interrupted:
+            return EXIT_INTERRUPTED
+        if self.failed:
+            return EXIT_SOME_FAILED if self.done or self.empty else EXIT_FAILED
+        return EXIT_NOTHING if self.empty and not self.done else 0
+
+
+def run_each(
+    session: Session, inputs: Sequence[Input], work: Work, *, after: Callable[[], Path | None] = lambda: None
+) -> int:
+    """Do ``work`` for every input and return the exit code.
+
+    A failing input is reported and the next one starts; a retryable failure is tried again as the settings say. The
+    first Ctrl-C (or SIGTERM) cancels: what is finished stays, and the code is 130.
+
+    Args:
+        session: Settings and ways to talk.
+        inputs: From :func:`stills.cli.inputs.expand`.
+        work: One input's work; it may raise any :class:`~stills.errors.StillsError`.
+        after: Called once in the end if any input gave something; returns what to look at, if anything.
+    """
+    tally = _Tally()
+    with _cancel_on_signals() as token, ProgressView(len(inputs), session.events, quiet=session.quiet) as view:
+        for item in inputs:
+            view.begin(item.path)
+            try:
+                outcome = _one(session, item, work, view, token)
+            except (CancelledError, KeyboardInterrupt):
+                tally.interrupted = True
+                break
+            except StillsError as error:
+                tally.failed += 1
+                report_error(_about(error, item.path))
+                session.events.error(error, path=item.path)
+            except Exception as error:  # noqa: BLE001 - one input's bug must not cost the others
+                tally.failed += 1
+                session.events.error(report_bug(error, item.path), path=item.path)
+            else:
+                tally.done += outcome.found
+                tally.empty += not outcome.found
+                _tell(session, item, outcome)
+        look_at = _afterwards(session, tally, after) if tally.done or tally.empty else None
+    return _sum_up(session, tally, len(inputs), look_at)
+
+
+def _afterwards(session: Session, tally: _Tally, after: Callable[[], Path | None]) -> Path | None:
+    try:
+        return after()
+    except StillsError as error:
+        tally.failed += 1
+        report_error(error)
+        session.events.error(error, path=None)
+        return None
+
+
+def _about(error: StillsError, path: str) -> StillsError:
+    """``error``, naming the input it is about where it names no file."""
+    if error.path is None:
+        error.path = path
+    return error
+
+
+def _one(session: Session, item: Input, work: Work, view: ProgressView, token: CancelToken) -> Outcome:
+    session.events.emit("started", input=item.path)
+    if item.error is not None:
+        raise item.error
+    limits = session.settings.limits
+    for attempt in range(limits.retries + 1):
+        token.check()
+        try:
+            return work(item.path, view, token)
+        except NothingFoundError as error:
+            return Outcome(str(_about(error, item.path)), found=False)
+        except StillsError as error:
+            if not error.retryable or attempt == limits.retries:
+                raise
+            log.warning("%s; trying again in %g s", error, limits.retry_delay)
+            token.wait(limits.retry_delay)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _tell(session: Session, item: Input, outcome: Outcome) -> None:
+    for fallback in outcome.fallbacks:
+        session.events.emit("fallback", input=item.path, code=fallback.code, message=fallback.message)
+        if not session.quiet:
+            note(f"note: {item.path}: {fallback.message}")
+    session.events.emit(
+        "result", input=item.path, found=outcome.found, files=[str(f) for f in outcome.files], **outcome.fields
+    )
+    if session.events.enabled or session.quiet:
+        return
+    line(outcome.line)
+
+
+def _sum_up(session: Session, tally: _Tally, total: int, look_at: Path | None) -> int:
+    code = tally.exit_code
+    session.events.emit(
+        "summary", inputs=total, done=tally.done, nothing=tally.empty, failed=tally.failed,
+        interrupted=tally.interrupted, exit_code=code, report=str(look_at) if look_at else None,
+    )  # fmt: skip
+    if tally.interrupted:
+        left = total - tally.done - tally.empty - tally.failed
+        report_error(f"interrupted; {count(left, 'input')} not done — run the same command again to go on")
+    elif total > 1 and not (session.quiet or session.events.enabled):
+        parts = [f"{tally.done} done"]
+        parts += [f"{tally.empty} with nothing that qualifies"] if tally.empty else []
+        parts += [f"{tally.failed} failed"] if tally.failed else []
+        note(f"{count(total, 'input')}: {', '.join(parts)}")
+    if look_at is not None and not (session.quiet or session.events.enabled):
+        line(f"look at {look_at}")
+    return code
+
+
+@contextmanager
+def _cancel_on_signals() -> Iterator[CancelToken]:
+    """A token that Ctrl-C or SIGTERM cancels; a second Ctrl-C raises ``KeyboardInterrupt`` as usual."""
+    token = CancelToken()
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        if token.cancelled:
+            raise KeyboardInterrupt
+        token.cancel()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield token  # signals belong to the main thread; whoever calls from another one has it
+        return
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield token
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_out(out: Path) -> None:
+    """Make the output folder, and see now, before hours of work, that it can be written.
+
+    Raises:
+        OutputError: It is a file, or cannot be made or written.
+    """
+    import tempfile
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except FileExistsError as error:
+        raise OutputError("the output folder is a file", path=str(out), remedy="name another --out") from error
+    except OSError as error:
+        said = f"the output folder cannot be written: {error.strerror}"
+        raise OutputError(said, path=str(out), remedy="name another --out") from error

@@ -1,0 +1,55 @@
+"""What the command line says to people: plain lines on standard output, ``error:`` lines on standard error."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from stills.errors import StillsError, printable
+
+log = logging.getLogger("stills.cli")
+
+
+def line(text: str) -> None:
+    """One line of a result, on standard output; control characters in names are made visible."""
+    click.echo(printable(text))
+
+
+def note(text: str) -> None:
+    """One line beside the result, on standard error."""
+    click.echo(printable(text), err=True)
+
+
+def report_error(error: StillsError | str) -> None:
+    """One line ``error: …`` on standard error; the traceback goes to the debug log."""
+    click.echo(f"error: {printable(str(error))}", err=True)
+    if isinstance(error, StillsError):
+        log.debug("%s (%s)", type(error).__name__, error.code, exc_info=error)
+        for text in error.details.splitlines():
+            log.debug("  %s", text)
+
+
+def report_bug(error: BaseException, path: str | None = None) -> str:
+    """One line for an error that nobody foresaw, its traceback in the debug log. Returns the line."""
+    where = f"{path}: " if path is not None else ""
+    said = (
+        f"{where}unexpected {type(error).__name__}: {error}"
+        if str(error)
+        else f"{where}unexpected {type(error).__name__}"
+    )
+    click.echo(f"error: {printable(said)} — this is a bug in stills; --log-level debug shows where", err=True)
+    log.debug("unexpected error", exc_info=error)
+    return said
+
+
+def clock(seconds: float) -> str:
+    """``75.2`` as ``1:15``, ``3700`` as ``1:01:40``."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """``1 person``, ``3 people``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
