@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from numpy.typing import NDArray
+
+from stills.errors import DeviceError, UsageError
+from stills.models.catalog import ModelEntry, find
+from stills.types import Device, Fallback, Precision
+
+log = logging.getLogger(__name__)
+
+Array: TypeAlias = NDArray[Any]
+Runtime: TypeAlias = Literal["openvino", "onnxruntime"]
 
 
 @runtime_checkable
@@ -28,5 +40,104 @@ class Session(Protocol):
     def inputs(self) -> Mapping[str, tuple[int, ...]]:
         """Shapes by input name; -1 where the size is free."""
 
-    def run(self, inputs: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs, in the graph's order."""
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the graph once. Raises ``ModelError`` where the runtime fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a model is to run. ``fallback`` says so where that is not what was asked for."""
+
+    device: Literal["cpu", "cuda"]
+    runtime: Runtime
+    fallback: Fallback | None = None
+
+
+def place(name: str, device: Device = "auto") -> Placement:
+    """Choose device and runtime for a model.
+
+    ``auto`` takes CUDA where ONNX Runtime's GPU build and a GPU are really there, else the CPU. The TFLite graphs
+    (landmarks, blendshapes, emotion) run on the CPU always, as ONNX Runtime cannot read them: asked for ``cuda`` they
+    come with a ``Fallback`` that the caller records (or, being strict, raises). Raises ``DeviceError`` where ``cuda``
+    is asked for and is not there.
+    """
+    entry = find(name)
+    if device == "cpu":
+        return Placement("cpu", "openvino")
+    from stills.models.onnx_session import why_no_cuda
+
+    missing = why_no_cuda()
+    if device == "auto":
+        if missing or entry.format != "onnx":
+            log.debug("%s runs on the CPU: %s", name, missing or "its graph is TFLite")
+            return Placement("cpu", "openvino")
+        return Placement("cuda", "onnxruntime")
+    if device != "cuda":
+        raise UsageError(f"there is no device called {device!r}", remedy="use auto, cpu or cuda")
+    if missing:
+        raise DeviceError(f"CUDA cannot be used: {missing}", remedy="use --device cpu, or install stills[gpu]")
+    if entry.format != "onnx":
+        message = f"{name} runs on the CPU: its graph is TFLite, which ONNX Runtime cannot read"
+        return Placement("cpu", "openvino", Fallback(f"{name}-on-cpu", message))
+    return Placement("cuda", "onnxruntime")
+
+
+def open_session(
+    name: str,
+    *,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: int = 1,
+    runtime: Runtime | None = None,
+    folder: Path | None = None,
+) -> Session:
+    """Load a model of the catalog, fetching it at first use.
+
+    ``device`` is obeyed to the letter but for ``auto``; which graphs can run where is :func:`place`'s to say.
+    ``precision="auto"`` uses bf16 for models where that was measured to be harmless, on CPUs that have it.
+    ``threads`` are those of one inference on the CPU. ``runtime`` forces a runtime (``None``: OpenVINO on CPUs, ONNX
+    Runtime on CUDA). ``folder`` is the models folder where it is not the configured one.
+
+    Raises ``DeviceError`` (not there, or cannot run this graph), ``ModelFetchError``, ``ModelHashError``,
+    ``ModelError`` (the runtime refuses the file), ``UsageError`` (no such model, threads below 1).
+    """
+    if threads < 1:
+        raise UsageError(f"an inference needs at least 1 thread, not {threads}")
+    if precision not in ("auto", "f32"):
+        raise UsageError(f"there is no precision called {precision!r}", remedy="use auto or f32")
+    entry = find(name)
+    placement = place(name, device)
+    if placement.fallback is not None:
+        raise DeviceError(placement.fallback.message, remedy=f"open {name} with device cpu and record the fallback")
+    placement = replace(placement, runtime=runtime or placement.runtime)
+    session = _open(entry, placement, precision=precision, threads=threads, folder=folder)
+    log.debug("%s runs on %s by %s in %s", name, session.device, session.runtime, session.precision)
+    return session
+
+
+def _open(
+    entry: ModelEntry, placement: Placement, *, precision: Precision, threads: int, folder: Path | None
+) -> Session:
+    from stills.models.store import model_path, models_dir
+
+    root = folder or models_dir()
+    if placement.runtime == "onnxruntime":
+        if entry.format != "onnx":
+            raise DeviceError(
+                f"{entry.name} cannot run on ONNX Runtime: its graph is TFLite", remedy="use OpenVINO, on the CPU"
+            )
+        from stills.models.onnx_session import OnnxSession
+
+        return OnnxSession(model_path(entry.name, folder=root), device=placement.device, threads=threads)
+    if placement.device != "cpu":
+        message = f"OpenVINO is used on CPUs only, not on {placement.device}"
+        raise DeviceError(message, remedy="leave the runtime to stills")
+    from stills.models.openvino_session import OpenVinoSession
+
+    half = entry.bf16 and precision == "auto"
+    path = model_path(entry.name, folder=root)
+    return OpenVinoSession(path, entry.outputs, half=half, threads=threads, cache=root / "compiled")

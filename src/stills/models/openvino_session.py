@@ -1,0 +1,96 @@
+"""Sessions on OpenVINO, the runtime for CPUs: reads ONNX and TFLite alike."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stills.errors import ModelError
+from stills.models.session import Array
+
+# The Python package reports usage over the network where openvino-telemetry is installed and not opted out of.
+os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
+
+if TYPE_CHECKING:
+    from openvino import Core
+
+
+class OpenVinoSession:
+    """One compiled graph with one inference request; calls from several threads take turns."""
+
+    runtime = "openvino"
+    device = "cpu"
+
+    def __init__(self, path: Path, outputs: tuple[str, ...], *, half: bool, threads: int, cache: Path | None) -> None:
+        """Compile ``path``, whose outputs are called ``outputs``. ``cache`` keeps compiled graphs.
+
+        ``half`` wants bf16 where the CPU has it.
+
+        Raises ``ModelError`` where OpenVINO refuses the file.
+        """
+        precision = "bf16" if half and has_bf16() else "f32"
+        config: dict[str, Any] = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            # each worker process would pin its only thread to the same first core
+            "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": precision,
+        }
+        if cache is not None:
+            config["CACHE_DIR"] = str(cache)
+        try:
+            self._compiled = _core().compile_model(path, "CPU", config)
+            self._request = self._compiled.create_infer_request()
+        except RuntimeError as error:
+            raise ModelError(f"OpenVINO cannot load it: {_first_line(error)}", path=str(path)) from error
+        self._path = path
+        self._lock = threading.Lock()
+        self.precision = precision
+        self.inputs: Mapping[str, tuple[int, ...]] = {
+            port.get_any_name(): tuple(d.get_length() if d.is_static else -1 for d in port.get_partial_shape())
+            for port in self._compiled.inputs
+        }
+        self.outputs = outputs
+        # fusing leaves an output with several names; only the graph's own are promised
+        names = [port.get_names() for port in self._compiled.outputs]
+        try:
+            self._ports = [next(i for i, known in enumerate(names) if name in known) for name in outputs]
+        except StopIteration:
+            raise ModelError(f"the graph's outputs are {names}, not {outputs}", path=str(path)) from None
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the graph once; the arrays returned are the caller's own. Raises ``ModelError``."""
+        with self._lock:
+            try:
+                self._request.infer({name: np.ascontiguousarray(a) for name, a in inputs.items()}, share_inputs=True)
+                tensors = [self._request.get_output_tensor(i).data for i in self._ports]
+                return {name: np.array(data) for name, data in zip(self.outputs, tensors, strict=True)}
+            except (RuntimeError, ValueError, TypeError) as error:
+                raise ModelError(f"inference failed: {_first_line(error)}", path=str(self._path)) from error
+
+
+@cache
+def has_bf16() -> bool:
+    """Whether this CPU computes in bf16 natively (AVX-512 BF16, AMX, or ARM's), by OpenVINO's own word."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@cache
+def _core() -> Core:
+    from openvino import Core
+
+    return Core()
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # OpenVINO puts "Exception from file:line" lines before the reason
+    reasons = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    return (reasons or lines or [type(error).__name__])[0]
