@@ -10,7 +10,7 @@ import math
 import os
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -228,7 +228,8 @@ def _orientation(frame: VideoFrame, warnings: list[str]) -> tuple[int, bool]:
     The display matrix (ISO/IEC 14496-12, 8.3.2) maps x, y to a·x + c·y, b·x + d·y, with y pointing down.
     """
     try:
-        data = frame.side_data.get("DISPLAYMATRIX")
+        side_data: Any = frame.side_data  # its stub lists other keys than it has
+        data = side_data.get("DISPLAYMATRIX")
     except ValueError:
         # PyAV 18.1 knows not all kinds of side data and fails on the list; the rotation alone it tells anyway.
         rotation = round(-frame.rotation / 90) * 90 % 360 if abs(frame.rotation) <= 360 else 0
