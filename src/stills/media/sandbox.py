@@ -126,7 +126,8 @@ class Pool:
         Args:
             workers: How many tasks run at once.
             limits: What each worker may take; none by default.
-            preload: Modules that the fork server imports once, so that workers share them. They must start no threads.
+            preload: Modules that the fork server imports once, so that workers share them. They must start no
+                Python threads (for OpenVINO: ``stills.models.openvino_import``).
             initializer: Import path of a function that every worker calls once, before its first task.
             initargs: Its arguments.
             max_crashes: Workers that one run may lose to crashes and limits; then :meth:`run` gives up.

@@ -45,6 +45,8 @@ def main(control_fd: int, parent: int, preload: Sequence[str]) -> None:
     control = socket.socket(fileno=control_fd)
     for name in preload:
         importlib.import_module(name)
+    if threading.active_count() > 1:  # whatever lock it holds at the moment of a fork stays locked in the worker
+        raise RuntimeError(f"a preloaded module started threads: {threading.enumerate()}")
     gc.collect()
     gc.freeze()  # the collector would write into pages that the workers share
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a dead worker leaves behind comes to us, not to process 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -13,9 +12,6 @@ import numpy as np
 
 from stills.errors import ModelError
 from stills.models.session import Array
-
-# The Python package reports usage over the network where openvino-telemetry is installed and not opted out of.
-os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
 
 if TYPE_CHECKING:
     from openvino import Core
@@ -84,9 +80,9 @@ def has_bf16() -> bool:
 
 @cache
 def _core() -> Core:
-    from openvino import Core
+    from stills.models.openvino_import import openvino
 
-    return Core()
+    return openvino.Core()
 
 
 def _first_line(error: Exception) -> str:
