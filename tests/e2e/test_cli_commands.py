@@ -235,9 +235,9 @@ def test_flags_reach_the_settings(
     config.write_text("output: {quality: 50, format: png}\n")
     flags = (
         "--format webp --fit 1080p --fit-mode pad --crops --effort fast --workers 3 --threads 2 --gpu --precision f32 "
-        "--no-resume --max-memory 999 --max-pixels 5000 --video-timeout 9 --frame-timeout 8 --retries 7 --retry-delay 6 "
-        "--min-face 4% --min-screen-time 1.5 --max-people 5 --similarity 0.4 --per-person 2 --runners-up 1 "
-        "--no-embeddings --strict"
+        "--no-resume --max-memory 999 --max-pixels 5000 --video-timeout 9 --frame-timeout 8 --retries 7 "
+        "--retry-delay 6 --min-face 4% --min-screen-time 1.5 --max-people 5 --similarity 0.4 --per-person 2 "
+        "--runners-up 1 --no-embeddings --strict"
     ).split()
     assert run(capsys, "people", films[0], "-o", str(tmp_path / "out"), "-c", str(config), *flags)[0] == 0
     settings = library["calls"][0][1]

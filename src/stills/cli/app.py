@@ -6,6 +6,7 @@ Exit codes: 0 all done, 1 failed, 2 usage, 3 some inputs failed, 4 nothing quali
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from stills._version import __version__
-from stills.cli.say import report_bug, report_error
+from stills.cli.say import ReaderGoneError, report_bug, report_error
 from stills.errors import StillsError
 
 EXIT_INTERRUPTED = 130
@@ -84,6 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
         argv: The arguments after the program's name; ``None`` takes those of the process.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no arrow still gets its line
     try:
         done = cli.main(args=args, prog_name="stills", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -94,9 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
     except (click.Abort, KeyboardInterrupt):
         report_error("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): not an error worth a word. Python would complain again when it
-        # flushes standard output at exit, so that goes nowhere.
+    except ReaderGoneError:
+        # Not an error worth a word. Python would complain when it flushes standard output at exit: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except StillsError as error:

@@ -8,11 +8,11 @@ surrogates, escaped, so every line is ASCII and valid JSON.
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from typing import Any, Literal, TypeAlias
 
+from stills.cli.say import write_out
 from stills.errors import StillsError
 
 Kind: TypeAlias = Literal["started", "progress", "fallback", "result", "error", "summary"]
@@ -28,14 +28,13 @@ class Events:
         self._lock = threading.Lock()
 
     def emit(self, event: Kind, **fields: Any) -> None:
-        """Write one event and flush, so that a reader sees it when it happens."""
+        """Write one event and flush, so that a reader sees it when it happens. Raises ``ReaderGoneError``."""
         if not self.enabled:
             return
         elapsed = round(time.monotonic() - self._started, 3)
         text = json.dumps({"event": event, "time": elapsed, **fields}, default=str)
         with self._lock:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            write_out(text)
 
     def error(self, error: StillsError | str, *, path: str | None) -> None:
         """An ``error`` event: a stable code, what happened and what to do."""

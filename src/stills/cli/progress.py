@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 EVENT_EVERY_S = 0.25
 """Shortest time between two progress events: a reader of --json is told four times a second."""
 _LONGEST_NAME = 32
+_LONGEST_BAR = 40
+_OTHER_COLUMNS = 44
+"""What videos, percent, speed, time left and stage take at most, in characters; name and bar share the rest."""
 _STAGES = {"probe": "opening", "scan": "looking", "select": "choosing", "render": "writing", "done": "done"}
 
 
@@ -36,11 +41,12 @@ class ProgressView:
         self._name = ""
         self._last_event = 0.0
         self._last_stage = ""
+        self._longest = _LONGEST_NAME
         self._bar: Bar | None = None
         self._task: TaskID | None = None
-        to_terminal = sys.stdout.isatty()
-        if not quiet and sys.stderr.isatty() and not (events.enabled and to_terminal):
-            self._bar = _bar(to_terminal)
+        # Events that go to the same terminal would be torn up by a bar.
+        if not quiet and sys.stderr.isatty() and not (events.enabled and sys.stdout.isatty()):
+            self._bar, self._longest = _bar()
 
     def __enter__(self) -> ProgressView:
         """Show the bar."""
@@ -55,11 +61,23 @@ class ProgressView:
         if self._bar is not None:
             self._bar.stop()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away for as long as lines are written: through rich they would be broken at the edge."""
+        if self._bar is None:
+            yield
+            return
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()
+
     def begin(self, path: str) -> None:
         """The next video starts."""
         self._number += 1
         name = printable(path.rpartition("/")[2] or path)
-        self._name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 9]}…{name[-8:]}"
+        self._name = name if len(name) <= self._longest else f"{name[: self._longest - 5]}…{name[-4:]}"
         self._last_event, self._last_stage = 0.0, ""
         if self._bar is not None:
             if self._task is not None:
@@ -104,20 +122,23 @@ class ProgressView:
         )
 
 
-def _bar(results_to_terminal: bool) -> Bar:
+def _bar() -> tuple[Bar, int]:
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    return Bar(
+    console = Console(stderr=True)
+    rest = max(16, console.width - _OTHER_COLUMNS)
+    longest_name = min(_LONGEST_NAME, rest // 2)
+    bar = Bar(
         TextColumn("{task.fields[videos]}", style="dim"),
         TextColumn("{task.fields[name]}", markup=False),
-        BarColumn(),
+        BarColumn(min(_LONGEST_BAR, rest - longest_name)),
         TaskProgressColumn(),
         TextColumn("{task.fields[speed]}", markup=False),
         TextColumn("{task.fields[stage]}", style="dim"),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
-        # Lines on the same terminal go above the bar. A pipe gets its lines untouched.
-        redirect_stdout=results_to_terminal,
+        redirect_stdout=False,  # see paused()
     )
+    return bar, longest_name

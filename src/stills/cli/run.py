@@ -15,7 +15,7 @@ from stills.cancel import CancelToken
 from stills.cli.inputs import Input
 from stills.cli.options import Session
 from stills.cli.progress import ProgressView
-from stills.cli.say import count, line, log, note, report_bug, report_error
+from stills.cli.say import ReaderGoneError, count, line, log, note, report_bug, report_error
 from stills.errors import CancelledError, NothingFoundError, OutputError, StillsError
 from stills.types import Fallback, ProgressCallback
 
@@ -75,17 +75,23 @@ def run_each(
             except (CancelledError, KeyboardInterrupt):
                 tally.interrupted = True
                 break
+            except ReaderGoneError:
+                raise
             except StillsError as error:
                 tally.failed += 1
-                report_error(_about(error, item.path))
+                with view.paused():
+                    report_error(_about(error, item.path))
                 session.events.error(error, path=item.path)
             except Exception as error:  # noqa: BLE001 - one input's bug must not cost the others
                 tally.failed += 1
-                session.events.error(report_bug(error, item.path), path=item.path)
+                with view.paused():
+                    said = report_bug(error, item.path)
+                session.events.error(said, path=item.path)
             else:
                 tally.done += outcome.found
                 tally.empty += not outcome.found
-                _tell(session, item, outcome)
+                with view.paused():
+                    _tell(session, item, outcome)
         look_at = _afterwards(session, tally, after) if tally.done or tally.empty else None
     return _sum_up(session, tally, len(inputs), look_at)
 

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import logging
-
-import click
+import sys
 
 from stills.errors import StillsError, printable
 
 log = logging.getLogger("stills.cli")
 
 
+class ReaderGoneError(Exception):
+    """Whoever read our standard output closed it (``| head``): there is nobody left to work for."""
+
+
+def write_out(text: str) -> None:
+    """Write a line on standard output, as it is, at once. Raises :class:`ReaderGoneError`."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+
+
 def line(text: str) -> None:
     """One line of a result, on standard output; control characters in names are made visible."""
-    click.echo(printable(text))
+    write_out(printable(text))
 
 
 def note(text: str) -> None:
     """One line beside the result, on standard error."""
-    click.echo(printable(text), err=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def report_error(error: StillsError | str) -> None:
     """One line ``error: …`` on standard error; the traceback goes to the debug log."""
-    click.echo(f"error: {printable(str(error))}", err=True)
+    note(f"error: {error}")
     if isinstance(error, StillsError):
         log.debug("%s (%s)", type(error).__name__, error.code, exc_info=error)
         for text in error.details.splitlines():
@@ -38,7 +50,7 @@ def report_bug(error: BaseException, path: str | None = None) -> str:
         if str(error)
         else f"{where}unexpected {type(error).__name__}"
     )
-    click.echo(f"error: {printable(said)} — this is a bug in stills; --log-level debug shows where", err=True)
+    note(f"error: {said} — this is a bug in stills; --log-level debug shows where")
     log.debug("unexpected error", exc_info=error)
     return said
 
