@@ -13,21 +13,32 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from stills.errors import ModelError, ModelHashError, OutputError, StillsError
+from stills.files import atomic_write, ensure_folder
 from stills.models.catalog import DEFAULT_STACK, ModelEntry, catalog, find
 from stills.models.fetch import fetch, fetch_wheel_member
 from stills.models.prepare import PREPARE_VERSION, prepare
 
-__all__ = ["Verification", "entries", "fetch_wheel_member", "model_path", "models_dir", "pull", "verify"]
+__all__ = [
+    "Verification",
+    "entries",
+    "fetch_wheel_member",
+    "model_hashes",
+    "model_path",
+    "models_dir",
+    "pull",
+    "verify",
+]
 
 log = logging.getLogger(__name__)
+
+_NOT_WRITABLE = "free space or give permission there, or point STILLS_MODELS_DIR to a folder that holds the models"
 
 State: TypeAlias = Literal["ok", "missing", "damaged"]
 
@@ -72,6 +83,11 @@ def model_path(name: str, *, folder: Path | None = None) -> Path:
     if problem:
         raise _damaged(prepared, problem)
     return prepared
+
+
+def model_hashes(names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of the fetched file of each model, as the catalog has it: what an index records of its models."""
+    return {name: find(name).sha256 for name in names}
 
 
 def pull(names: Iterable[str] = DEFAULT_STACK, *, folder: Path | None = None, force: bool = False) -> list[Path]:
@@ -179,23 +195,10 @@ def _sha256(path: Path) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write ``data`` so that the file is whole or not there: temporary file, fsync, rename."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)  # mkstemp's 0600 would lock out other users of a shared folder
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror or error}", path=str(path)) from error
+        atomic_write(ensure_folder(path.parent) / path.name, data)
+    except OutputError as error:
+        raise OutputError(error.message, path=error.path, remedy=_NOT_WRITABLE) from error
 
 
 @contextmanager
@@ -203,13 +206,10 @@ def _lock(root: Path, entry: ModelEntry) -> Iterator[None]:
     """Hold the lock of a fetched file; the system drops it when its holder dies."""
     path = root / "files" / f".{entry.sha256[:16]}.lock"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
+        file = (ensure_folder(path.parent) / path.name).open("ab")
     except OSError as error:
-        remedy = "point STILLS_MODELS_DIR to a folder that can be written, or provision the models there"
-        raise OutputError(
-            f"cannot be written: {error.strerror or error}", path=str(path.parent), remedy=remedy
-        ) from error
+        what = error.message if isinstance(error, OutputError) else f"cannot be written: {error.strerror or error}"
+        raise OutputError(what, path=str(path.parent), remedy=_NOT_WRITABLE) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
