@@ -46,14 +46,18 @@ def safe_name(text: str, *, max_bytes: int = MAX_NAME_BYTES) -> str:
     return _cut(clean, max_bytes).rstrip(". ") or _UNNAMED
 
 
-def stem_of(source: str) -> str:
-    """The safe stem of an input: a path or a URL (its query and fragment do not count)."""
+def base_name(source: str) -> str:
+    """The last component of an input, a path or a URL (whose query and fragment do not count), as it is."""
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source):
-        name = PurePosixPath(unquote(urlsplit(source).path, errors="surrogateescape")).name
-    else:
-        name = PurePosixPath(source).name
-        if re.match(r"[A-Za-z]:\\|\\\\", source):
-            name = PureWindowsPath(source).name
+        return PurePosixPath(unquote(urlsplit(source).path, errors="surrogateescape")).name
+    if re.match(r"[A-Za-z]:\\|\\\\", source):
+        return PureWindowsPath(source).name
+    return PurePosixPath(source).name
+
+
+def stem_of(source: str) -> str:
+    """The safe stem of an input: of its last component, without the suffix."""
+    name = base_name(source)
     stem, dot, _ = name.rpartition(".")
     return safe_name(stem if dot and stem.strip(".") else name)
 

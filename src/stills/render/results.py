@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stills._version import __version__
+from stills.errors import printable
 from stills.files import atomic_write, ensure_folder, move, remove_file, staging
 from stills.render.fit import fit
 from stills.render.metadata import PictureMetadata
-from stills.render.names import crop_file, person_file
+from stills.render.names import base_name, crop_file, person_file
 from stills.render.pictures import OutputOptions, encode, face_crop
 from stills.types import Box, Fallback, PeopleSelection, Person, Pick, ScanReport, VideoInfo
 
@@ -118,7 +119,7 @@ def people_schema() -> Document:
     return schema
 
 
-def to_json(document: Document) -> bytes:
+def to_json(document: Document | list[Document]) -> bytes:
     """``document`` as UTF-8 JSON, one key a line; the same document gives the same bytes.
 
     Raises ``ValueError`` for a number that is not finite. A file name that is not valid Unicode is kept by escapes.
@@ -171,7 +172,7 @@ def _stage_pictures(
         for person in document["people"]
         for rank, still in enumerate(person["stills"], 1)
     )
-    source = re.split(r"[/\\]", document["video"]["path"])[-1]
+    source = base_name(document["video"]["path"])
     rgb: NDArray[np.uint8] | None = None
     current: int | None = None
     for pts, person, rank, still in stills:
@@ -179,7 +180,7 @@ def _stage_pictures(
             current, rgb = pts, pictures.get(pts)
         if rgb is None:
             message = f"the frame at {still['time']} s, chosen for person {person}, could not be decoded"
-            _log.warning("%s: %s", document["video"]["path"], message)
+            _log.warning("%s: %s", printable(document["video"]["path"]), message)
             document["fallbacks"].append({"code": "picture-missing", "message": message})
             continue
         box: Box | None = None if still["bbox"] is None else tuple(still["bbox"])

@@ -1,0 +1,145 @@
+"""``report.html``: one self-contained page over all results in an output folder.
+
+The page is made from the JSON results and their pictures alone, so it can be built again at any time. It loads nothing:
+style, script and small pictures are inside, and a content security policy that knows their hashes forbids the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stills._version import __version__
+from stills.errors import StillsError, printable
+from stills.files import atomic_write, ensure_folder, remove_file
+from stills.render.embed import edge_for
+from stills.render.results import to_json
+from stills.render.view import Links, Problem, VideoView, damaged, picture_count, video_view
+
+if TYPE_CHECKING:
+    import jinja2
+
+REPORT_NAME = "report.html"
+FAILURES = Path(".stills") / "failures.json"
+"""Inputs without a result, in the output folder: ``[{"path", "message", "remedy"}, …]``; there if some failed."""
+
+_SCHEMA_PREFIX = "stills/"
+_TEMPLATE = "report.html.j2"
+
+
+@dataclass(slots=True)
+class Found:
+    """The results in an output folder by the folder of their video, and what could not be read."""
+
+    results: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def build_report(out: Path) -> Path:
+    """Write ``OUT/report.html`` from the results found in ``out``, any number of videos and recipes; returns its path.
+
+    A result that is damaged, a picture that is gone and inputs that failed are named in the page. Raises
+    :class:`stills.errors.OutputError` where the page cannot be written.
+    """
+    return atomic_write(out / REPORT_NAME, report_page(out).encode("utf-8", "backslashreplace"))
+
+
+def report_page(out: Path) -> str:
+    """The report over the results in ``out`` as HTML."""
+    found = find_results(out)
+    edge = edge_for(sum(picture_count(d) for documents in found.results.values() for d in documents.values()))
+    videos: list[VideoView] = []
+    for number, (folder, documents) in enumerate(found.results.items(), 1):
+        try:
+            videos.append(video_view(f"v{number}", documents, Links(out, folder), edge))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+            found.problems.append(damaged(f"{folder}/{', '.join(documents)}", error))
+    style, script = _asset("report.css"), _asset("report.js")
+    policy = (
+        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    )
+    return (
+        _environment()
+        .get_template(_TEMPLATE)
+        .render(
+            videos=videos,
+            problems=found.problems,
+            people=sum(video.people_count for video in videos),
+            policy=policy,
+            style=style,
+            script=script,
+            version=__version__,
+        )
+    )
+
+
+def find_results(out: Path) -> Found:
+    """All results ``OUT/<folder>/<recipe>.json``, sorted by name; files that are not results of stills are left out."""
+    found = Found()
+    for path in sorted(out.glob("*/*.json")):
+        if path.parent.name.startswith(".") or path.name.startswith("."):
+            continue
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            found.problems.append(damaged(f"{path.parent.name}/{path.name}", error))
+            continue
+        if isinstance(document, dict) and str(document.get("schema", "")).startswith(_SCHEMA_PREFIX):
+            found.results.setdefault(path.parent.name, {})[path.name] = document
+    found.problems.extend(_failures(out))
+    return found
+
+
+def save_failures(out: Path, failures: Sequence[StillsError]) -> None:
+    """Note the inputs that failed, for the report: replaces what an earlier run noted; none removes it.
+
+    Raises :class:`stills.errors.OutputError` where it cannot be written.
+    """
+    path = out / FAILURES
+    if not failures:
+        remove_file(path)
+        return
+    noted = [{"path": f.path or "", "code": f.code, "message": f.message, "remedy": f.remedy} for f in failures]
+    ensure_folder(path.parent)
+    atomic_write(path, to_json(noted))
+
+
+def _failures(out: Path) -> list[Problem]:
+    """The inputs that failed, as the run noted them."""
+    path = out / FAILURES
+    if not path.is_file():
+        return []
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        named = [(str(one["path"] or "an input"), str(one["message"]), str(one.get("remedy") or "")) for one in noted]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        return [damaged(str(FAILURES), error)]
+    return [Problem(printable(path), printable(message), printable(remedy)) for path, message, remedy in named]
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_asset),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _asset(name: str) -> str:
+    return resources.files("stills.render").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """A content security policy's name for an inline ``<style>`` or ``<script>`` (CSP Level 3, section 8.2)."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
