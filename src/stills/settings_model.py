@@ -164,3 +164,21 @@ class Settings(Section):
     """Where model weights live; by default the platform's folder for user data."""
     cache_dir: Path | None = None
     """Where indexes live; by default the platform's folder for caches."""
+
+    @property
+    def models_folder(self) -> Path:
+        """``models_dir``, or the platform's folder for user data."""
+        if self.models_dir is not None:
+            return self.models_dir.expanduser()
+        from platformdirs import user_data_path
+
+        return user_data_path("stills", appauthor=False) / "models"
+
+    @property
+    def cache_folder(self) -> Path:
+        """``cache_dir``, or the platform's folder for caches."""
+        if self.cache_dir is not None:
+            return self.cache_dir.expanduser()
+        from platformdirs import user_cache_path
+
+        return user_cache_path("stills", appauthor=False)

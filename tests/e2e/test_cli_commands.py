@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class Result:
     video: Video = field(default_factory=Video)
     scan: ScanReport = field(default_factory=lambda: ScanReport("balanced", 100, 50, 20, 1.0, 1.5))
 
-    def save(self, out: Path, *, name: str) -> list[Path]:
+    def save(self, out: Path, *, name: str, cancel: Any = None) -> list[Path]:
         path = out / name / "people.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"schema": "stills/people/1", "video": {"path": name}}))
@@ -45,7 +46,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """``stills.people`` answers by the video's file name: a result, an error to raise, or a function."""
     answers: dict[str, Any] = {}
 
-    def people(video: str, *, settings: Any, on_progress: Any, cancel: Any) -> Any:
+    def people(video: str, *, settings: Any, scanner: Any, on_progress: Any, cancel: Any) -> Any:
         answers.setdefault("calls", []).append((Path(video).name, settings))
         on_progress(Progress("scan", video, 10.0, 75.2, 1.0))
         answer = answers.get(Path(video).name, Result())
@@ -59,6 +60,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         (out / "report.html").write_text("report")
         return out / "report.html"
 
+    monkeypatch.setattr(stills, "Scanner", nullcontext, raising=False)
     monkeypatch.setattr(stills, "people", people, raising=False)
     monkeypatch.setattr(stills, "render_report", render_report, raising=False)
     return answers
@@ -87,6 +89,7 @@ def test_all_done(library: dict, films: list[str], tmp_path: Path, capsys: pytes
     out = tmp_path / "out"
     code, stdout, stderr = run(capsys, "people", *films, "-o", str(out))
     assert code == 0
+    assert not (out / ".stills").exists()
     assert f"{films[0]}: 2 people in 1:15 → {out / 'a'}" in stdout
     assert f"look at {out / 'report.html'}" in stdout
     assert "3 inputs: 3 done" in stderr
@@ -102,6 +105,19 @@ def test_one_failing_input_costs_nothing_else(
     assert stderr.splitlines()[0] == f"error: {films[1]}: no frame can be decoded — copy it again"
     assert "2 done, 1 failed" in stderr
     assert "c.mp4: 2 people" in stdout
+
+
+def test_what_failed_is_noted_for_the_report_until_it_works(
+    library: dict, films: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noted = tmp_path / "out" / ".stills" / "failures.json"
+    library["b.mp4"] = CorruptVideoError("broken", remedy="copy it again")
+    run(capsys, "people", *films[:2], "-o", str(tmp_path / "out"))
+    run(capsys, "people", films[2], "-o", str(tmp_path / "out"))
+    assert json.loads(noted.read_text()) == [{"path": films[1], "message": "broken", "remedy": "copy it again"}]
+    del library["b.mp4"]
+    run(capsys, "people", films[1], "-o", str(tmp_path / "out"))
+    assert not noted.exists()
 
 
 def test_all_failed(library: dict, films: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,8 @@ from stills.cli import options
 @click.option("-o", "--out", default="demo", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
               help="Folder for the sample film, the pictures and the report.")  # fmt: skip
 @options.scan_options
-@options.settings_options
+@options.config_option
+@options.strict_option
 @options.talk_options
 def command(out: Path, **given: Any) -> int:
     """Make a sample film from openly licensed pictures and clips, find the people in it, and write a report.

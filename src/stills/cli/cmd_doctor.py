@@ -10,7 +10,7 @@ from stills.cli import options
 
 
 @click.command("doctor")
-@options.settings_options
+@options.config_option
 @options.talk_options
 def command(**given: Any) -> int:
     """Say whether this machine has all that stills needs: versions, CPU, devices, models, folders."""

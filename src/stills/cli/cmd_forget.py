@@ -14,7 +14,7 @@ from stills.cli import options
 @click.argument("targets", nargs=-1, required=True, metavar="INPUT|OUT…", type=click.Path())
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Also erase the videos' outputs in this folder.")  # fmt: skip
-@options.settings_options
+@options.config_option
 @options.talk_options
 def command(targets: tuple[str, ...], out: Path | None, **given: Any) -> int:
     """Erase the index of each video, with all face data in it, and its outputs.

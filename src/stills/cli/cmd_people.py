@@ -18,7 +18,8 @@ from stills.cli.inputs import expand
 @options.picture_options
 @options.scan_options
 @options.limit_options
-@options.settings_options
+@options.config_option
+@options.strict_option
 @options.dry_run_option
 @options.talk_options
 def command(inputs: tuple[str, ...], out: Path, dry_run: bool, **given: Any) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("probe")
 @options.inputs_argument
-@options.settings_options
+@options.config_option
 @options.talk_options
 def command(inputs: tuple[str, ...], **given: Any) -> int:
     """Say what each video is: size as shown, duration, frame rate, codec, HDR, rotation. Decodes nothing."""
@@ -26,11 +26,14 @@ def command(inputs: tuple[str, ...], **given: Any) -> int:
     from stills.cli.run import Outcome, run_each
     from stills.types import ProgressCallback
 
-    def probe(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
-        info = stills.probe(path)
-        return Outcome(_describe(info), fields={"video": _json(info)})
+    videos = expand(inputs)
+    with stills.Scanner(session.settings) as scanner:
 
-    return run_each(session, expand(inputs), probe)
+        def probe(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
+            info = scanner.probe(path)
+            return Outcome(_describe(info), fields={"video": _json(info)})
+
+        return run_each(session, videos, probe)
 
 
 def _json(info: VideoInfo) -> dict[str, Any]:

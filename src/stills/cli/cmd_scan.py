@@ -14,7 +14,8 @@ from stills.cli.inputs import expand
 @options.inputs_argument
 @options.scan_options
 @options.limit_options
-@options.settings_options
+@options.config_option
+@options.strict_option
 @options.dry_run_option
 @options.talk_options
 def command(inputs: tuple[str, ...], dry_run: bool, **given: Any) -> int:
@@ -35,20 +36,24 @@ def command(inputs: tuple[str, ...], dry_run: bool, **given: Any) -> int:
     from stills.cli.say import clock
     from stills.types import ProgressCallback
 
-    def scan(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
-        index = stills.scan(path, settings=session.settings, on_progress=on_progress, cancel=cancel)
-        report = index.report
-        how = "measured before" if report.cached else f"{report.frames_analysed} frames in {report.seconds:.1f} s"
-        return Outcome(
-            f"{path}: {clock(index.info.duration)}, {how}",
-            fallbacks=index.fallbacks,
-            fields={
-                "cached": report.cached,
-                "frames_decoded": report.frames_decoded,
-                "frames_analysed": report.frames_analysed,
-                "coverage": report.coverage,
-                "seconds": report.seconds,
-            },
-        )
+    with stills.Scanner(session.settings) as scanner:
 
-    return run_each(session, videos, scan)
+        def scan(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
+            index = stills.scan(
+                path, settings=session.settings, scanner=scanner, on_progress=on_progress, cancel=cancel
+            )
+            report = index.report
+            how = "measured before" if report.cached else f"{report.frames_analysed} frames in {report.seconds:.1f} s"
+            return Outcome(
+                f"{path}: {clock(index.video.duration)}, {how}",
+                fallbacks=index.fallbacks,
+                fields={
+                    "cached": report.cached,
+                    "frames_decoded": report.frames_decoded,
+                    "frames_analysed": report.frames_analysed,
+                    "coverage": report.coverage,
+                    "seconds": round(report.seconds, 3),
+                },
+            )
+
+        return run_each(session, videos, scan)

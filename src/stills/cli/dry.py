@@ -22,8 +22,10 @@ def dry_run(session: Session, videos: Sequence[Input], out: Path | None) -> int:
 
         names = output_names(videos)
 
+    scanner = stills.Scanner(session.settings)
+
     def plan(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
-        info = stills.probe(path)
+        info = scanner.probe(path)
         cached = stills.is_scanned(path, settings=session.settings)
         steps = "measured before, no decoding" if cached else f"would scan {clock(info.duration)}"
         target = None if out is None else out / names[path]
@@ -33,4 +35,5 @@ def dry_run(session: Session, videos: Sequence[Input], out: Path | None) -> int:
             fields={"dry_run": True, "cached": cached, "duration": info.duration, "out": target and str(target)},
         )
 
-    return run_each(session, videos, plan)
+    with scanner:
+        return run_each(session, videos, plan)

@@ -10,7 +10,7 @@ import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input, expand, results_in
 from stills.cli.options import Session
-from stills.cli.run import Outcome, run_each
+from stills.cli.run import Failure, Outcome, run_each
 from stills.types import ProgressCallback
 
 
@@ -29,11 +29,11 @@ def forget_all(session: Session, targets: Sequence[str], out: Path | None) -> in
         inputs.extend(found)
 
     def forget(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
-        erased = stills.forget(path, out=jobs[path])
+        erased = stills.forget(path, out=jobs[path], settings=session.settings)
         said = "nothing was stored" if not erased else f"erased {', '.join(str(item) for item in erased)}"
         return Outcome(f"{path}: {said}", files=erased)
 
-    def report_again() -> None:
+    def report_again(failures: Sequence[Failure]) -> None:
         for folder in {folder for folder in jobs.values() if folder is not None and folder.is_dir()}:
             report = folder / "report.html"
             if results_in(folder):

@@ -35,6 +35,7 @@ class _Option(click.Option):
         extra = super().get_help_extra(ctx)
         if isinstance(self.show_default, str):
             extra["default"] = self.show_default
+            extra.pop("range", None)  # what is out of range is said when it is
         return extra
 
 
@@ -75,11 +76,12 @@ talk_options = _all(
                  help="Lines of text, or one JSON object a line."),
 )  # fmt: skip
 
-settings_options = _all(
-    _option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE",
-                 help="Settings file, YAML or TOML. STILLS_… variables and flags count more."),
-    _option("--strict", is_flag=True, default=None, help="Turn every fallback into an error."),
+config_option = _option(
+    "-c", "--config", type=click.Path(path_type=Path), metavar="FILE",
+    help="Settings file, YAML or TOML. STILLS_… variables and flags count more.",
 )  # fmt: skip
+
+strict_option = _option("--strict", is_flag=True, default=None, help="Turn every fallback into an error.")
 
 scan_options = _all(
     _option("--effort", type=_choice(Effort), show_default="balanced", help="How closely to look."),

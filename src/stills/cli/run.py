@@ -36,25 +36,41 @@ class Outcome:
 Work = Callable[[str, ProgressCallback, CancelToken], Outcome]
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An input that gave nothing, and why."""
+
+    path: str
+    message: str
+    remedy: str | None = None
+
+
+After = Callable[[Sequence[Failure]], Path | None]
+"""Called once in the end, with what failed, if any input gave something; returns what to look at, if anything."""
+
+
 @dataclass(slots=True)
 class _Tally:
     done: int = 0
     empty: int = 0
-    failed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    after_failed: bool = False
     interrupted: bool = False
+
+    @property
+    def failed(self) -> int:
+        return len(self.failures)
 
     @property
     def exit_code(self) -> int:
         if self.interrupted:
             return EXIT_INTERRUPTED
-        if self.failed:
+        if self.failures or self.after_failed:
             return EXIT_SOME_FAILED if self.done or self.empty else EXIT_FAILED
         return EXIT_NOTHING if self.empty and not self.done else 0
 
 
-def run_each(
-    session: Session, inputs: Sequence[Input], work: Work, *, after: Callable[[], Path | None] = lambda: None
-) -> int:
+def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: After | None = None) -> int:
     """Do ``work`` for every input and return the exit code.
 
     A failing input is reported and the next one starts; a retryable failure is tried again as the settings say. The
@@ -64,7 +80,7 @@ def run_each(
         session: Settings and ways to talk.
         inputs: From :func:`stills.cli.inputs.expand`.
         work: One input's work; it may raise any :class:`~stills.errors.StillsError`.
-        after: Called once in the end if any input gave something; returns what to look at, if anything.
+        after: See :data:`After`.
     """
     tally = _Tally()
     with _cancel_on_signals() as token, ProgressView(len(inputs), session.events, quiet=session.quiet) as view:
@@ -78,29 +94,29 @@ def run_each(
             except ReaderGoneError:
                 raise
             except StillsError as error:
-                tally.failed += 1
+                tally.failures.append(Failure(item.path, error.message, error.remedy))
                 with view.paused():
                     report_error(_about(error, item.path))
                 session.events.error(error, path=item.path)
             except Exception as error:  # noqa: BLE001 - one input's bug must not cost the others
-                tally.failed += 1
                 with view.paused():
                     said = report_bug(error, item.path)
+                tally.failures.append(Failure(item.path, said))
                 session.events.error(said, path=item.path)
             else:
                 tally.done += outcome.found
                 tally.empty += not outcome.found
                 with view.paused():
                     _tell(session, item, outcome)
-        look_at = _afterwards(session, tally, after) if tally.done or tally.empty else None
+        look_at = _afterwards(session, tally, after) if after and (tally.done or tally.empty) else None
     return _sum_up(session, tally, len(inputs), look_at)
 
 
-def _afterwards(session: Session, tally: _Tally, after: Callable[[], Path | None]) -> Path | None:
+def _afterwards(session: Session, tally: _Tally, after: After) -> Path | None:
     try:
-        return after()
+        return after(tally.failures)
     except StillsError as error:
-        tally.failed += 1
+        tally.after_failed = True
         report_error(error)
         session.events.error(error, path=None)
         return None
