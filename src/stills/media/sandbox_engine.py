@@ -9,6 +9,7 @@ import os
 import queue
 import selectors
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from stills.errors import MemoryLimitError, StillsError, WorkerError
+from stills.errors import CancelledError, MemoryLimitError, StillsError, WorkerError
 from stills.media.sandbox import Limits, Task, TaskResult
 from stills.media.sandbox_server import Server, ServerLostError
 from stills.media.sandbox_wire import socket_pair
@@ -95,7 +96,9 @@ class Engine:
         """Drop all tasks, kill what runs, return when it is gone; ready workers stay."""
         done = threading.Event()
         self._command(lambda: self._abort(done))
-        done.wait(_PATIENCE_S)
+        deadline = time.monotonic() + _PATIENCE_S
+        while not done.wait(_TICK_S) and self._thread.is_alive() and time.monotonic() < deadline:
+            pass
         with suppress(queue.Empty):
             while True:
                 self._events.get_nowait()
@@ -356,6 +359,7 @@ class Engine:
             worker.close()
         for event in self._aborted:
             event.set()
+        self._events.put(CancelledError("the pool was closed"))
         self._selector.close()
         self._wake_read.close()
         self._wake_write.close()
