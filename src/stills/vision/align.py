@@ -55,12 +55,19 @@ def align_face(
     """
     points = np.asarray(landmarks, np.float64) - offset
     matrix = similarity_transform(points, TEMPLATE_112 * (size / 112))
+    return warp_square(bgr, matrix, size)
+
+
+def warp_square(bgr: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """The ``size`` × ``size`` picture that the 2 × 3 similarity ``matrix`` cuts out of ``bgr``; black outside of it.
+
+    Pixels are averaged by area where the picture shrinks by more than half.
+    """
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     over = min(MAX_OVERSAMPLING, max(1, round(1 / scale))) if scale > 0 else 1
     if over > 1:
-        # pixel centres: coordinate c of the chip is over·c + (over − 1)/2 of the larger one
         matrix = matrix * over
-        matrix[:, 2] += (over - 1) / 2
+        matrix[:, 2] += (over - 1) / 2  # pixel centres: c in the chip is over·c + (over − 1)/2 in the larger one
     chip = cv2.warpAffine(bgr, matrix, (size * over, size * over), flags=cv2.INTER_LINEAR)
     if over > 1:
         chip = cv2.resize(chip, (size, size), interpolation=cv2.INTER_AREA)
