@@ -16,10 +16,9 @@ from skimage.data import astronaut
 
 from browser import Browser
 from render_samples import ASTRONAUT_FACE, person, pick, report, selection, video
-from stills.errors import CorruptVideoError
 from stills.render.names import folder_names
 from stills.render.pictures import OutputOptions
-from stills.render.report import build_report, save_failures
+from stills.render.report import FAILURES, build_report
 from stills.render.results import people_document, write_people
 from stills.types import Box, Fallback
 
@@ -82,7 +81,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     film(out, HOSTILE, 1, notes=(Fallback("sampled", HOSTILE),))
     film(out, LONG, 1)
     film(out, "empty.mp4", 0)
-    save_failures(out, [CorruptVideoError("no frame of it can be decoded", path=HOSTILE, remedy="fetch it again")])
+    (out / FAILURES).parent.mkdir()
+    failure = {"path": HOSTILE, "message": "no frame of it can be decoded", "remedy": "fetch it again"}
+    (out / FAILURES).write_text(json.dumps([failure]))
     build_report(out)
     return out / "report.html"
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from render_samples import picture
@@ -79,6 +79,8 @@ def test_padding_shows_everything_at_exact_aspect(source: tuple[int, int], size:
     assert min(abs(right - left - source[0]), abs(bottom - top - source[1])) <= 1e-6
 
 
+@example((2, 5), (3, 2), "pad")  # less than a pixel wide, across the border of two
+@example((400, 2), (2, 2), "pad")
 @given(sizes, sizes, st.sampled_from(["crop", "pad"]))
 def test_the_size_is_exact(source: tuple[int, int], size: tuple[int, int], mode: str) -> None:
     rgb, transform = fit(np.full((source[1], source[0], 3), 200, np.uint8), size, mode)  # type: ignore[arg-type]

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from render_samples import person, pick, picture, report, selection, video
-from stills.errors import CorruptVideoError, InputError, OutputError
+from stills.errors import OutputError
 from stills.render.embed import edge_for
 from stills.render.names import folder_names
 from stills.render.pictures import OutputOptions
-from stills.render.report import build_report, find_results, report_page, save_failures
+from stills.render.report import FAILURES, build_report, find_results, report_page, results_of
 from stills.render.results import people_document, to_json, write_people
 from stills.types import Box, Fallback
 
@@ -74,6 +74,11 @@ def write(out: Path, name: str = "film.mp4", *, people: int = 2, **changes: Any)
     return doc
 
 
+def failed(out: Path, *inputs: dict[str, str | None]) -> None:
+    (out / FAILURES).parent.mkdir(exist_ok=True)
+    (out / FAILURES).write_text(json.dumps(inputs))
+
+
 def page(out: Path) -> Page:
     return Page(build_report(out).read_text(encoding="utf-8"))
 
@@ -114,7 +119,7 @@ def test_nothing_is_loaded_and_every_link_leads_to_a_file(tmp_path: Path) -> Non
 
 def test_hostile_names_and_messages_are_only_text(tmp_path: Path) -> None:
     write(tmp_path, HOSTILE, fallbacks=[Fallback("x", HOSTILE)], warnings=(HOSTILE,))
-    save_failures(tmp_path, [CorruptVideoError(HOSTILE, path=HOSTILE, remedy=HOSTILE)])
+    failed(tmp_path, {"path": HOSTILE, "message": HOSTILE, "remedy": HOSTILE})
     result = next(tmp_path.glob("*/people.json"))
     doc = json.loads(result.read_text())
     doc["people"][0]["stills"][0]["reasons"] = {HOSTILE: 0.5}
@@ -147,14 +152,28 @@ def test_nobody_and_nothing_are_said(tmp_path: Path) -> None:
     assert "All faces are too small." in page(tmp_path).text
 
 
-def test_failed_inputs_are_listed_until_they_succeed(tmp_path: Path) -> None:
+def test_failed_inputs_are_listed(tmp_path: Path) -> None:
     write(tmp_path)
-    save_failures(tmp_path, [InputError("there is no such file", path="gone.mp4", remedy="check the name")])
+    failed(tmp_path, {"path": "gone.mp4", "message": "there is no such file", "remedy": "check the name"})
     assert "gone.mp4 : there is no such file — check the name" in page(tmp_path).text
-    save_failures(tmp_path, [])
-    assert "gone.mp4" not in page(tmp_path).text
-    (tmp_path / ".stills" / "failures.json").write_text('{"a": 1}')
-    assert "failures.json" in page(tmp_path).text
+    failed(tmp_path, {"path": "gone.mp4", "message": "there is no such file", "remedy": None})
+    assert "gone.mp4 : there is no such file film.mp4" in page(tmp_path).text
+    (tmp_path / FAILURES).write_text('{"a": 1}')
+    assert "failures.json : the result is damaged" in page(tmp_path).text
+
+
+def test_results_are_found_by_their_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.chdir(tmp_path)
+    write(out, "films/a.mp4", people=1)
+    write(out, "b.mp4", people=1)
+    (out / "b" / "other.json").write_bytes(to_json({"schema": "stills/other/1", "video": {"path": 3}}))
+    assert results_of(out, "films/a.mp4") == [out / "a"]
+    assert results_of(out, str(tmp_path / "films" / "a.mp4")) == [out / "a"]
+    assert results_of(out, "b.mp4") == [out / "b"]
+    assert results_of(out, "a.mp4") == []
+    assert results_of(tmp_path / "missing", "a.mp4") == []
 
 
 def test_several_videos_get_contents(tmp_path: Path) -> None:

@@ -139,8 +139,8 @@ def _inner(transform: Transform, source: tuple[int, int]) -> tuple[tuple[int, in
     for extent, (offset, length) in zip(source, sides, strict=True):
         low = max(0, math.ceil(-offset * transform.scale - _EPSILON))
         high = min(length, math.floor((extent - offset) * transform.scale + _EPSILON))
-        if high <= low:  # the source is a line: thinner than one pixel of the result
-            low = min(low, length - 1)
+        if high <= low:  # the source is thinner than a pixel here: take the one in its middle
+            low = min(length - 1, int((extent / 2 - offset) * transform.scale))
             high = low + 1
         out.append((low, high))
     return out[0], out[1]

@@ -9,17 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+import os
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stills._version import __version__
-from stills.errors import StillsError, printable
-from stills.files import atomic_write, ensure_folder, remove_file
+from stills.errors import printable
+from stills.files import atomic_write
 from stills.render.embed import edge_for
-from stills.render.results import to_json
 from stills.render.view import Links, Problem, VideoView, damaged, picture_count, video_view
 
 if TYPE_CHECKING:
@@ -97,18 +96,20 @@ def find_results(out: Path) -> Found:
     return found
 
 
-def save_failures(out: Path, failures: Sequence[StillsError]) -> None:
-    """Note the inputs that failed, for the report: replaces what an earlier run noted; none removes it.
+def results_of(out: Path, video: str) -> list[Path]:
+    """The folders in ``out`` that hold results of ``video``, named as it was when they were made, or the same file."""
+    wanted = os.path.realpath(video)
+    return [
+        out / folder
+        for folder, documents in find_results(out).results.items()
+        if any(_is_about(document, video, wanted) for document in documents.values())
+    ]
 
-    Raises :class:`stills.errors.OutputError` where it cannot be written.
-    """
-    path = out / FAILURES
-    if not failures:
-        remove_file(path)
-        return
-    noted = [{"path": f.path or "", "code": f.code, "message": f.message, "remedy": f.remedy} for f in failures]
-    ensure_folder(path.parent)
-    atomic_write(path, to_json(noted))
+
+def _is_about(document: dict[str, Any], video: str, real: str) -> bool:
+    about = document.get("video")
+    path = about.get("path") if isinstance(about, dict) else None
+    return isinstance(path, str) and "\0" not in path and (path == video or os.path.realpath(path) == real)
 
 
 def _failures(out: Path) -> list[Problem]:

@@ -119,7 +119,7 @@ def people_schema() -> Document:
     return schema
 
 
-def to_json(document: Document | list[Document]) -> bytes:
+def to_json(document: Document) -> bytes:
     """``document`` as UTF-8 JSON, one key a line; the same document gives the same bytes.
 
     Raises ``ValueError`` for a number that is not finite. A file name that is not valid Unicode is kept by escapes.
