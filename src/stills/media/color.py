@@ -6,6 +6,9 @@ curve), BT.2408-7 (reference white 203 cd/m²), BT.2087-0 (BT.2020 to BT.709).
 
 from __future__ import annotations
 
+import re
+import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,7 @@ from stills.types import Hdr
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
 
 KR_KB = {
     "bt601": (0.299, 0.114),
@@ -25,6 +29,7 @@ KR_KB = {
 }
 """Luma coefficients of red and blue by name of the matrix."""
 
+_EIGHT_BIT_YUV = re.compile(r"(yuvj?(420|422|440|444)p|nv12|nv16|nv24)$")
 _SWS_SPACES = {"bt601": 5, "bt709": 1, "bt2020": 9, "smpte240m": 7}
 _BICUBIC, _FULL_CHROMA, _ACCURATE, _BITEXACT = 0x4, 0x2000, 0x40000, 0x80000
 _SWS_FLAGS = _BICUBIC | _FULL_CHROMA | _ACCURATE | _BITEXACT
@@ -38,6 +43,7 @@ HDR_PEAK = 1000.0
 _BT2020_TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
 )
+_local = threading.local()
 _STRIP = 128  # rows tone-mapped at a time: bounds the floats of an 8K picture to 36 MB
 
 
@@ -57,25 +63,60 @@ def yuv_to_bgr_matrix(space: str, full_range: bool) -> NDArray[np.float32]:
 def to_rgb(frame: VideoFrame, space: str, full_range: bool, hdr: Hdr) -> NDArray[np.uint8]:
     """The whole ``frame`` as SDR RGB, uint8 (H, W, 3), as coded: not turned, nor scaled for its sample aspect.
 
-    The conversion is bit-exact: the same samples always give the same picture.
+    The same samples always give the same picture.
     """
-    deep = hdr != "none"
-    source = _SWS_SPACES.get(space)
-    converted = frame.reformat(
-        format="rgb48le" if deep else "rgb24",
+    if hdr != "none":
+        return tone_map(_rows(_converted(frame, "rgb48le", space, full_range)).view(np.uint16), hdr)
+    if _EIGHT_BIT_YUV.match(frame.format.name):
+        # Chroma is enlarged by swscale, the matrix is OpenCV's: swscale's own with full chroma has no fast path.
+        planes = _converted(frame, "yuv444p", space, full_range).planes
+        return yuv_to_rgb([_rows_of(plane) for plane in planes], space, full_range)
+    return np.ascontiguousarray(_rows(_converted(frame, "rgb24", space, full_range)))
+
+
+def yuv_to_rgb(planes: Sequence[NDArray[np.uint8]], space: str, full_range: bool) -> NDArray[np.uint8]:
+    """Y, U, V (uint8, equal sizes) to R'G'B' (H, W, 3)."""
+    import cv2
+
+    return np.asarray(cv2.transform(cv2.merge(list(planes)), yuv_to_bgr_matrix(space, full_range)[::-1]), np.uint8)
+
+
+def _converted(frame: VideoFrame, target: str, space: str, full_range: bool) -> VideoFrame:
+    source, coded_range = _SWS_SPACES.get(space), 2 if full_range else 1
+    return _reformatter().reformat(
+        frame,
+        format=target,
         src_colorspace=source,
         dst_colorspace=source,
-        src_color_range=2 if full_range else 1,
-        dst_color_range=2,
+        src_color_range=coded_range,
+        dst_color_range=coded_range if target.startswith("yuv") else 2,
         interpolation=_SWS_FLAGS,
         threads=1,
     )
-    plane: Any = converted.planes[0]  # a buffer, but its stub does not say so
-    samples = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    if not deep:
-        return np.ascontiguousarray(samples[:, : plane.width * 3].reshape(plane.height, plane.width, 3))
-    wide = samples[:, : plane.width * 6].copy().view(np.uint16).reshape(plane.height, plane.width, 3)
-    return tone_map(wide, hdr)
+
+
+def _rows_of(plane: Any) -> NDArray[np.uint8]:
+    rows: NDArray[np.uint8] = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    return rows
+
+
+def _rows(frame: VideoFrame) -> NDArray[np.uint8]:
+    """The bytes of a packed three-channel frame: (H, W, 3), or (H, W, 6) with 16 bits a channel."""
+    plane: Any = frame.planes[0]  # a buffer, but its stub does not say so
+    size = 6 if frame.format.name == "rgb48le" else 3
+    view = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width * size]
+    rows: NDArray[np.uint8] = np.ascontiguousarray(view).reshape(plane.height, plane.width, size)
+    return rows
+
+
+def _reformatter() -> VideoReformatter:
+    """This thread's converter: setting one up costs as much as converting a small crop, and none is thread-safe."""
+    from av.video.reformatter import VideoReformatter
+
+    found: VideoReformatter | None = getattr(_local, "reformatter", None)
+    if found is None:
+        found = _local.reformatter = VideoReformatter()
+    return found
 
 
 def pq_to_nits(code: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -135,7 +135,7 @@ class DecodedFrame:
                 np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8), look.rotation, look.mirrored
             )
         luma = _samples(self._frame, 0, layout)
-        step = max(1, min(4, luma.shape[0] // (4 * size[1])))
+        step = max(1, min(8, luma.shape[0] // (4 * size[1])))
         small = _to_8_bit(cv2.resize(luma[::step], size, interpolation=cv2.INTER_AREA), layout)
         if not look.full_range or look.hdr != "none":
             small = cv2.LUT(small, color.luma_table(look.full_range, look.hdr))
@@ -200,8 +200,8 @@ class DecodedFrame:
             )
             flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
             region = cv2.warpAffine(part, to_part, (cw, ch), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        bgr = np.ascontiguousarray(np.asarray(region)[..., ::-1])
-        return color.upright(bgr, look.rotation, look.mirrored)
+        bgr = cv2.cvtColor(np.asarray(region), cv2.COLOR_RGB2BGR)
+        return color.upright(np.asarray(bgr, np.uint8), look.rotation, look.mirrored)
 
     def picture(self) -> Picture:
         """The whole picture as a viewer sees it: uint8 RGB (height, width, 3), upright, square pixels, SDR.
@@ -209,7 +209,7 @@ class DecodedFrame:
         Bit-identical however the frame was reached.
         """
         look = self._look
-        whole = self._whole()
+        whole = self._rgb if self._rgb is not None else self._convert()
         size = look.coded(look.width, look.height)
         if size != (whole.shape[1], whole.shape[0]):
             enlarges = size[0] >= whole.shape[1] and size[1] >= whole.shape[0]
@@ -268,11 +268,17 @@ class DecodedFrame:
         return restored
 
     def _whole(self) -> Picture:
-        """The converted picture as coded, kept for the next call."""
+        """The converted picture as coded, kept for the next call: for formats that have no quicker way."""
         if self._rgb is None:
-            look = self._look
-            self._rgb = color.to_rgb(_detached(self._frame), look.space, look.full_range, look.hdr)
+            self._rgb = self._convert()
         return self._rgb
+
+    def _convert(self) -> Picture:
+        look, frame = self._look, self._frame
+        simple = _layout(frame.format.name) is not None
+        plain = _cut(frame, 0, 0, frame.width, frame.height) if simple else _untagged(frame)
+        rgb = color.to_rgb(plain, look.space, look.full_range, look.hdr)
+        return np.ascontiguousarray(rgb[: frame.height, : frame.width])
 
 
 def _row_bytes(fmt: VideoFormat, index: int, width: int) -> int:
@@ -336,34 +342,35 @@ def _to_8_bit(plane: Any, layout: _Layout) -> Any:
 
 
 def _cut(frame: VideoFrame, x0: int, y0: int, x1: int, y1: int) -> VideoFrame:
-    """The rectangle of ``frame`` (samples as coded, upper left corner on a multiple of 8) as a frame of its own."""
+    """The rectangle of ``frame`` (samples as coded, upper left corner on a multiple of 8) as a frame of its own.
+
+    Odd sizes grow to even ones, the last column and row repeated: swscale enlarges the chroma of 131 columns by 131/66,
+    that of a part by 2, so the part would get other colours. The new frame has none of the decoder's tags that PyAV
+    does not show (chroma position, interlacing) and that change how swscale converts: a frame restored from
+    :meth:`DecodedFrame.raw` has none either, and must give the same picture.
+    """
     from av.video.frame import VideoFrame
 
-    part = VideoFrame(x1 - x0, y1 - y0, frame.format.name)
-    for index in range(len(part.planes)):
+    part = VideoFrame(x1 - x0 + (x1 - x0) % 2, y1 - y0 + (y1 - y0) % 2, frame.format.name)
+    for index, plane in enumerate(frame.planes):
         source, target = _rows(frame, index), _rows(part, index)
-        plane = frame.planes[index]
-        per_pixel = source.shape[1] // plane.width
-        column = x0 * plane.width // _round_up(frame.width, plane.width) * per_pixel
-        row = y0 * plane.height // _round_up(frame.height, plane.height)
-        target[:] = source[row : row + target.shape[0], column : column + target.shape[1]]
+        sample = source.shape[1] // plane.width
+        left = x0 // (1 if plane.width == frame.width else 2) * sample
+        top = y0 // (1 if plane.height == frame.height else 2)
+        inside = source[top : top + target.shape[0], left : left + target.shape[1]]
+        rows, columns = inside.shape
+        target[:rows, :columns] = inside
+        if columns < target.shape[1]:
+            target[:rows, columns:] = inside[:, columns - sample :]
+        target[rows:] = target[rows - 1]
     return part
 
 
-def _detached(frame: VideoFrame) -> VideoFrame:
-    """A copy of ``frame`` with its samples only.
-
-    The decoder's frame has tags that PyAV does not show (chroma position, interlacing) and that change how swscale
-    converts it. A frame restored from :meth:`DecodedFrame.raw` or cut out has none, and must give the same picture.
-    """
+def _untagged(frame: VideoFrame) -> VideoFrame:
+    """A copy of ``frame`` (of any format) without the decoder's tags."""
     from av.video.frame import VideoFrame
 
     copy = VideoFrame(frame.width, frame.height, frame.format.name)
     for index in range(len(frame.planes)):
         _rows(copy, index)[:] = _rows(frame, index)
     return copy
-
-
-def _round_up(full: int, plane: int) -> int:
-    """Size of the luma plane that a plane of size ``plane`` covers exactly (odd sizes are rounded up)."""
-    return plane * (1 if plane == full else 2 if plane * 2 - full in {0, 1} else round(full / plane))

@@ -95,7 +95,7 @@ class PacketIndex:
         """Pts of the packet that :meth:`start_position` names."""
         return int(self.pts[self.start_position(pts)]) if len(self) else pts
 
-    def suspected_cuts(self, ratio: float = 2.5, window: int = 24) -> NDArray[np.int64]:
+    def suspected_cuts(self, ratio: float = 1.5, window: int = 24) -> NDArray[np.int64]:
         """Sorted pts of shown packets, not sync samples, much larger than those around: a cut may hide there.
 
         A predicted frame after a cut cannot be predicted, so it is coded like a whole picture. A packet counts if it is

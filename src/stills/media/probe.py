@@ -282,10 +282,10 @@ def _frame_rate(stream: VideoStream, packets: PacketIndex, time_base: Fraction, 
     headers = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
     if len(times) < 2:
         return next((rate for rate in headers if rate <= 1000), None)
-    mean = 1 / (Fraction(int(times[-1] - times[0]), len(times) - 1) * time_base)
-    usual = 1 / (packets.frame_ticks * time_base) if packets.frame_ticks else mean
+    mean, usual = Fraction(int(times[-1] - times[0]), len(times) - 1), packets.frame_ticks
     # Time stamps in milliseconds are rounded, so the mean is the better measure; a lost frame spoils the mean only.
-    measured = mean if variable or abs(mean - usual) < usual * Fraction(3, 100) else usual
+    near = abs(mean - usual) <= max(0.03 * usual, 0.5)
+    measured = 1 / ((mean if variable or near or not usual else usual) * time_base)
     close = [rate for rate in headers if abs(rate - measured) <= measured / 50]
     if close:
         return min(close, key=lambda rate: (rate.denominator not in {1, 1001}, abs(rate - measured)))
