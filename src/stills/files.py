@@ -64,11 +64,11 @@ def ensure_folder(path: Path) -> Path:
     return path
 
 
-def atomic_write(path: Path, data: bytes | Writer) -> Path:
+def atomic_write(path: Path, data: bytes | Writer, *, durable: bool = True) -> Path:
     """Write ``data`` to ``path``: all of it, or nothing; a file already there is replaced in one step.
 
     ``data`` is the content, or a function that writes it into a binary file. The folder must exist. When this returns,
-    the file is on the disk. Raises :class:`OutputError` (disk full, no permission, …); what ``data`` itself raises
+    the file is on the disk (``durable=False``: whole for every reader, but a power cut may lose it). Raises :class:`OutputError` (disk full, no permission, …); what ``data`` itself raises
     passes through. In every case of failure the old file, if any, stays as it was and no temporary file remains.
     """
     sweep(path.parent)
@@ -81,12 +81,14 @@ def atomic_write(path: Path, data: bytes | Writer) -> Path:
             else:
                 file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
             if sys.platform != "win32":
                 os.replace(temporary, path)
         if sys.platform == "win32":  # an open file cannot be renamed there
             os.replace(temporary, path)
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
     except OSError as error:
         raise output_error(error, path) from error
     finally:

@@ -200,3 +200,4 @@ class PeopleSelection:
     shots: tuple[Shot, ...]
     settings: Mapping[str, Any]
     dropped: Mapping[str, int] = field(default_factory=dict)
+    fallbacks: tuple[Fallback, ...] = ()

@@ -57,6 +57,7 @@ FACES = pa.schema(
         pa.field("eyes_open", pa.float32()),
         pa.field("mouth_open", pa.float32()),
         pa.field("smile", pa.float32()),
+        pa.field("person", pa.int32()),  # kept in place of the embeddings where those were dropped
         pa.field("embedding", pa.list_(pa.float32(), EMBEDDING_SIZE)),
     ]
 )

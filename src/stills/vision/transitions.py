@@ -67,6 +67,18 @@ MIX_CHANGE = 0.48
 MIX_RESIDUAL = 0.16
 """Largest part of a dissolve's change that the mix of its ends may leave unexplained."""
 
+MIX_MIDDLE = 0.15
+"""Share of the new picture from which, and up to 1 minus which, a picture tests the mix: the ends explain themselves."""
+
+MIX_EDGE = 0.06
+"""Share of the new picture at which a gradual transition begins, and 1 minus which it ends."""
+
+BACKWARDS = 0.05
+"""How far the share may turn back between two frames, by noise and motion."""
+
+AT_ONCE = 0.6
+"""Most of the change between two frames: more is a cut, which the cut test has judged."""
+
 MIX_STRUCTURE = 0.35
 """Least structural difference (1 - correlation) of a dissolve's ends: a change of light alone is no new shot."""
 
@@ -193,10 +205,12 @@ def _gradual(thumbs: NDArray[np.uint8], times: NDArray[np.float64], cuts: list[f
             if change[i] < change[first[i] : last[i] + 1].max():
                 continue
             a, b = int(first[i]), int(last[i])
-            if (kind := _mixed(thumbs[a : b + 1])) is None:
-                continue
-            found.append(ShotChange(kind, float(times[a]), float(times[b]), float(change[i])))
-    # Several windows find the same transition: the shortest that explains the change is nearest to its true length.
+            mix = _mixed(thumbs[a : b + 1])
+            if mix is not None:
+                start, end = float(times[a + mix.first]), float(times[a + mix.last])
+                found.append(ShotChange(mix.kind, start, end, float(change[i])))
+    # Several windows find the same transition: the one with the largest change has all of it inside.
+    found.sort(key=lambda c: -c.strength)
     chosen: list[ShotChange] = []
     for c in found:
         if all(c.end <= o.start or c.start >= o.end for o in chosen):
@@ -204,7 +218,16 @@ def _gradual(thumbs: NDArray[np.uint8], times: NDArray[np.float64], cuts: list[f
     return chosen
 
 
-def _mixed(run: NDArray[np.uint8]) -> Literal["dissolve", "fade"] | None:
+@dataclass(frozen=True, slots=True)
+class _Mix:
+    """A gradual transition inside of a run: its kind, its first and last mixed picture."""
+
+    kind: Literal["dissolve", "fade"]
+    first: int
+    last: int
+
+
+def _mixed(run: NDArray[np.uint8]) -> _Mix | None:
     """Whether all pictures of ``run`` (n, h, w) are mixes of its first and last, with a share that grows."""
     x = run.reshape(len(run), -1).astype(np.float32)
     start, end = x[0], x[-1]
@@ -213,17 +236,19 @@ def _mixed(run: NDArray[np.uint8]) -> Literal["dissolve", "fade"] | None:
     if power <= 0:
         return None
     share = (x - start) @ change / power
-    if np.any(np.diff(share) < -0.05):
-        return None
-    if np.max(np.diff(share)) > 0.6:
+    steps = np.diff(share)
+    if steps.min() < -BACKWARDS or steps.max() > AT_ONCE:
         return None
     left = np.abs(x - (start + share[:, None] * change)).mean(axis=1)
-    middle = (share > 0.15) & (share < 0.85)
+    middle = (share > MIX_MIDDLE) & (share < 1 - MIX_MIDDLE)
     if middle.sum() < 2 or left[middle].mean() > MIX_RESIDUAL * np.abs(change).mean():
         return None
     flat_start, flat_end = start.std() < FLAT_CONTRAST, end.std() < FLAT_CONTRAST
-    if flat_start or flat_end:
-        return None if flat_start and flat_end else "fade"
-    if 1.0 - float(np.corrcoef(start, end)[0, 1]) < MIX_STRUCTURE:
+    if flat_start and flat_end:
         return None
-    return "dissolve"
+    fade = bool(flat_start or flat_end)
+    if not fade and 1.0 - float(np.corrcoef(start, end)[0, 1]) < MIX_STRUCTURE:
+        return None
+    inside = np.flatnonzero((share > MIX_EDGE) & (share < 1 - MIX_EDGE))
+    first, last = max(0, int(inside[0]) - 1), min(len(run) - 1, int(inside[-1]) + 1)
+    return _Mix("fade" if fade else "dissolve", first, last)

@@ -1,0 +1,117 @@
+"""stills pulls the frames that matter out of video.
+
+    >>> import stills
+    >>> result = stills.people("film.mp4")  # scan (kept for the next question), select
+    >>> result.save("out")  # render: pictures, people.json, report.html
+
+This is all that a user imports; the rest of the package may change. Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stills._version import __version__
+
+if TYPE_CHECKING:
+    from stills.api import (
+        PeopleResult,
+        forget,
+        is_scanned,
+        people,
+        probe,
+        render_report,
+        scan,
+    )
+    from stills.cancel import CancelToken
+    from stills.errors import StillsError
+    from stills.index.index import Index
+    from stills.scan.scanner import Scanner
+    from stills.select.people import PeopleOptions, select_people
+    from stills.settings import Settings, load_settings
+    from stills.types import (
+        Box,
+        Fallback,
+        PeopleSelection,
+        Person,
+        Pick,
+        Progress,
+        ScanReport,
+        Shot,
+        VideoInfo,
+    )
+
+_HOME = {
+    "CancelToken": "cancel",
+    "Index": "index.index",
+    "PeopleOptions": "select.people",
+    "PeopleResult": "api",
+    "Scanner": "scan.scanner",
+    "Settings": "settings",
+    "StillsError": "errors",
+    "forget": "api",
+    "is_scanned": "api",
+    "load_settings": "settings",
+    "people": "api",
+    "probe": "api",
+    "render_report": "api",
+    "scan": "api",
+    "select_people": "select.people",
+    **dict.fromkeys(
+        (
+            "Box",
+            "Fallback",
+            "PeopleSelection",
+            "Person",
+            "Pick",
+            "Progress",
+            "ScanReport",
+            "Shot",
+            "VideoInfo",
+        ),
+        "types",
+    ),
+}
+
+__all__ = [
+    "Box",
+    "CancelToken",
+    "Fallback",
+    "Index",
+    "PeopleOptions",
+    "PeopleResult",
+    "PeopleSelection",
+    "Person",
+    "Pick",
+    "Progress",
+    "ScanReport",
+    "Scanner",
+    "Settings",
+    "Shot",
+    "StillsError",
+    "VideoInfo",
+    "__version__",
+    "forget",
+    "is_scanned",
+    "load_settings",
+    "people",
+    "probe",
+    "render_report",
+    "scan",
+    "select_people",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'stills' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"stills.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,243 @@
+"""Collecting the faces of a segment: detect, follow, keep the best of each second of each track, measure those.
+
+Every detected face becomes a row. The costly measurements (landmark mesh, embedding) are for a track's best faces only,
+chosen at the end of the segment from small patches that were kept on the way, so that memory is bounded by the number
+of tracks and not by the number of faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stills.scan.parameters import ScanParameters
+from stills.scan.purity import change_of_person
+from stills.scan.tracking import Tracker
+from stills.types import Box, VideoInfo
+from stills.vision.align import align_face
+from stills.vision.quality import Quality, face_quality, quick_quality
+from stills.vision.transitions import ShotChange
+
+if TYPE_CHECKING:
+    from stills.media.decode import DecodedFrame
+    from stills.vision.detect import Detector
+    from stills.vision.embed import Embedder
+    from stills.vision.landmarks import FaceLandmarker, FaceMesh
+
+PATCH_MARGIN = 0.45
+"""How much of a face's box is kept around it, on each side: the mesh wants half a box, turned."""
+
+PATCH_SIDE = 320
+"""Longest side of a kept patch in pixels; the mesh sees 256 and the embedding 112."""
+
+MOMENT = 1.0
+"""Seconds of a track that share one kept face."""
+
+MOMENTS = 12
+"""Kept faces of a track at most; the least good give way."""
+
+LARGE_FACE = 0.14
+"""Size of a face, as a share of the picture's longer side, from which the small detector picture is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vision:
+    """The models of a worker."""
+
+    detector: Detector
+    embedder: Embedder
+    landmarker: FaceLandmarker
+
+
+@dataclass(slots=True)
+class FaceRow:
+    """A detected face and what became of it. Pixels are those of the upright frame."""
+
+    pts: int
+    time: float
+    box: Box
+    landmarks: NDArray[np.float32]
+    score: float
+    track: int
+    quality: Quality
+    in_transition: bool = False
+    mesh: FaceMesh | None = None
+    embedding: NDArray[np.float32] | None = None
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The patch of a face that may be measured: pixels, and where they lie in the frame."""
+
+    row: FaceRow
+    patch: NDArray[np.uint8]
+    scale: float
+    left: float
+    top: float
+    frame: DecodedFrame | None
+
+    def in_patch(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points of the frame in pixels of the patch."""
+        return ((points - np.array([self.left, self.top], np.float32)) * self.scale).astype(np.float32)
+
+
+@dataclass(slots=True)
+class FaceCollector:
+    """Gathers the faces of one segment; :meth:`finish` gives the rows."""
+
+    video: VideoInfo
+    parameters: ScanParameters
+    vision: Vision
+    hold_bytes: int
+    rows: list[FaceRow] = field(default_factory=list)
+    _kept: dict[tuple[int, int, int], _Kept] = field(default_factory=dict)
+    _tracker: Tracker = field(init=False)
+    _epoch: int = 0
+    _full_look: float = float("-inf")
+    _seen_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        """Start with nothing followed."""
+        self._tracker = Tracker(self.parameters.max_gap)
+
+    def picture_changed(self) -> None:
+        """The picture may have been cut: what is kept of a second may be two people's, and the whole is looked at."""
+        self._epoch += 1
+        self._full_look = float("-inf")
+
+    def look(self, frame: DecodedFrame) -> int:
+        """Find the faces of ``frame``; how many there are."""
+        side = self._side(frame.time)
+        scale = side / max(self.video.width, self.video.height)
+        width, height = (max(16, round(self.video.width * scale)), max(16, round(self.video.height * scale)))
+        found = self.vision.detector.detect(frame.small_bgr(width, height))
+        sx, sy = self.video.width / width, self.video.height / height
+        unit = np.array([sx, sy], np.float32)
+        boxes: list[Box] = [(d.box[0] * sx, d.box[1] * sy, d.box[2] * sx, d.box[3] * sy) for d in found]
+        ids = self._tracker.update(frame.time, boxes)
+        for detection, box, track in zip(found, boxes, ids, strict=True):
+            self._add(frame, box, np.asarray(detection.landmarks * unit, np.float32), float(detection.score), track)
+        return len(found)
+
+    def _side(self, time: float) -> int:
+        """Which picture the detector is to see now: the large one now and then, and wherever a known face is small."""
+        p = self.parameters
+        smallest = self._tracker.smallest
+        longer = max(self.video.width, self.video.height)
+        if time - self._full_look < p.full_look_interval and (smallest is None or smallest >= LARGE_FACE * longer):
+            return min(p.follow_side, longer)
+        self._full_look = time
+        return min(p.detect_side, max(longer, p.follow_side))
+
+    def _add(self, frame: DecodedFrame, box: Box, points: NDArray[np.float32], score: float, track: int) -> None:
+        kept = _cut_patch(frame, box)
+        if kept is None:
+            return
+        patch, scale, left, top = kept
+        local = ((points - np.array([left, top], np.float32)) * scale).astype(np.float32)
+        chip = align_face(patch, local)
+        quality = quick_quality(
+            box=box, landmarks=points, score=score, chip=chip, frame_size=(self.video.width, self.video.height)
+        )
+        row = FaceRow(frame.pts, frame.time, box, points, score, track, quality)
+        self.rows.append(row)
+        key = (track, self._epoch, int(frame.time / MOMENT))
+        best = self._kept.get(key)
+        if best is None or quality.value > best.row.quality.value:
+            self._kept[key] = _Kept(row, patch, scale, left, top, frame)
+            self._limit(track)
+
+    def _limit(self, track: int) -> None:
+        """Bound what is kept: the patches of one track between two sudden changes, and the frames of all."""
+        mine = [k for k in self._kept if k[:2] == (track, self._epoch)]
+        if len(mine) > MOMENTS:
+            del self._kept[min(mine, key=lambda k: self._kept[k].row.quality.value)]
+        held = {id(k.frame): k.frame for k in self._kept.values() if k.frame is not None}
+        size = self.video.coded_width * self.video.coded_height * (3 if self.video.bit_depth > 8 else 1.5)
+        if len(held) * size > self.hold_bytes:
+            worst = min((k for k in self._kept.values() if k.frame is not None), key=lambda k: k.row.quality.value)
+            worst.frame = None
+
+    def finish(self, changes: Sequence[ShotChange]) -> dict[int, DecodedFrame]:
+        """Split the tracks at ``changes``, measure each one's best faces, split those that changed hands.
+
+        Afterwards ``rows`` are complete, tracks numbered by first appearance. Gives the held frames of the tracks' best
+        faces by pts, for the spill.
+        """
+        self._split_at(changes)
+        kept: dict[int, list[_Kept]] = {}
+        for k in self._kept.values():
+            if not k.row.in_transition:
+                kept.setdefault(k.row.track, []).append(k)
+        held: dict[int, DecodedFrame] = {}
+        following = max((r.track for r in self.rows), default=-1) + 1
+        for track in sorted(kept):
+            self._measure(kept[track])
+            embedded = sorted((k.row for k in kept[track] if k.row.embedding is not None), key=lambda r: r.pts)
+            vectors = np.array([r.embedding for r in embedded], np.float32)
+            if len(vectors) and (at := change_of_person(vectors)) is not None:
+                border = 0.5 * (embedded[at - 1].time + embedded[at].time)
+                for row in self.rows:
+                    if row.track == track and row.time >= border:
+                        row.track = following
+                following += 1
+            for own in {k.row.track for k in kept[track]}:
+                best = max((k for k in kept[track] if k.row.track == own), key=lambda k: k.row.quality.value)
+                if best.frame is not None:
+                    held[best.row.pts] = best.frame
+        self._kept.clear()
+        self._renumber()
+        return held
+
+    def _split_at(self, changes: Sequence[ShotChange]) -> None:
+        """Give the part of a track behind a transition an id of its own; mark the faces inside a gradual one."""
+        borders = np.array([c.time for c in changes])
+        gradual = [(c.start, c.end) for c in changes if c.kind != "cut"]
+        ids: dict[tuple[int, int], int] = {}
+        for row in self.rows:
+            shot = int(np.searchsorted(borders, row.time, side="right"))
+            row.track = ids.setdefault((row.track, shot), len(ids))
+            row.in_transition = any(a < row.time < b for a, b in gradual)
+
+    def _measure(self, kept: list[_Kept]) -> None:
+        """Fit the mesh to the best of ``kept``, and embed the best of those."""
+        p = self.parameters
+        best = sorted(kept, key=lambda k: -k.row.quality.value)[: p.mesh_faces]
+        for k in best:
+            mesh = self.vision.landmarker.fit(k.patch, k.in_patch(k.row.landmarks))
+            k.row.mesh = mesh
+            k.row.quality = face_quality(k.row.quality, mesh)
+        best.sort(key=lambda k: -k.row.quality.value)
+        chosen = best[: p.embedding_faces]
+        chips = np.stack([align_face(k.patch, k.in_patch(k.row.landmarks)) for k in chosen])
+        for k, vector in zip(chosen, self.vision.embedder.embed(chips), strict=True):
+            k.row.embedding = vector
+
+    def _renumber(self) -> None:
+        """Number tracks by first appearance, so that equal scans give equal ids."""
+        order: dict[int, int] = {}
+        for row in self.rows:
+            row.track = order.setdefault(row.track, len(order))
+
+
+def _cut_patch(frame: DecodedFrame, box: Box) -> tuple[NDArray[np.uint8], float, float, float] | None:
+    """The picture around a face, at most ``PATCH_SIDE`` large: pixels, scale, left, top; ``None`` outside the frame."""
+    import cv2
+
+    x, y, w, h = box
+    left, top = max(0, int(x - PATCH_MARGIN * w)), max(0, int(y - PATCH_MARGIN * h))
+    right, bottom = int(x + (1 + PATCH_MARGIN) * w) + 1, int(y + (1 + PATCH_MARGIN) * h) + 1
+    if right <= left or bottom <= top:
+        return None
+    patch = frame.crop_bgr(left, top, right - left, bottom - top)
+    if not patch.size:
+        return None
+    scale = min(1.0, PATCH_SIDE / max(patch.shape[:2]))
+    if scale < 1.0:
+        size = (max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale)))
+        patch = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return patch, scale, float(left), float(top)

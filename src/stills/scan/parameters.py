@@ -1,0 +1,87 @@
+"""What a scan looks at, by effort. Everything that changes an index's rows is here, and so in its key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from stills.types import Effort, Precision
+
+EFFORTS: tuple[Effort, ...] = ("fast", "balanced", "exhaustive")
+"""From the least to the most that is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanParameters:
+    """How closely a scan looks.
+
+    Attributes:
+        effort: The user's word for all of this.
+        decode: ``"sparse"``: key frames and the frames behind suspected cuts; ``"references"``: all but frames that no
+            other frame needs; ``"all"``.
+        sample_interval: Least seconds between two frames in which faces are looked for.
+        detect_side: Longer side, in pixels, of the picture that the detector sees.
+        follow_side: The same between full looks, where all known faces are large; equal to ``detect_side`` for never.
+        full_look_interval: Seconds after which the detector sees the large picture again.
+        detect_score: Least detector score of a face.
+        mesh_faces: Faces of a track to which the landmark mesh is fitted.
+        embedding_faces: Faces of a track that get an embedding.
+        max_gap: Seconds after which a face that was not seen begins a new track.
+        segment_seconds: Length of a segment.
+        sparse_budget: Share of a segment's frames that the sparse plan may decode for suspected cuts.
+        precision: ``"auto"`` or ``"f32"``.
+        device: Where models ran; rows of different devices differ in their last digits.
+    """
+
+    effort: Effort = "balanced"
+    decode: Literal["sparse", "references", "all"] = "references"
+    sample_interval: float = 0.24
+    detect_side: int = 640
+    follow_side: int = 320
+    full_look_interval: float = 0.96
+    detect_score: float = 0.6
+    mesh_faces: int = 6
+    embedding_faces: int = 5
+    max_gap: float = 1.0
+    segment_seconds: float = 30.0
+    sparse_budget: float = 0.2
+    precision: Precision = "auto"
+    device: Literal["cpu", "cuda"] = "cpu"
+
+    def to_json(self) -> Mapping[str, Any]:
+        """All parameters as JSON values."""
+        return asdict(self)
+
+
+def scan_parameters(
+    effort: Effort, *, segment_seconds: float, precision: Precision, device: Literal["cpu", "cuda"]
+) -> ScanParameters:
+    """The parameters of an effort."""
+    if effort == "fast":
+        return ScanParameters(
+            effort=effort,
+            decode="sparse",
+            sample_interval=0.2,
+            follow_side=640,
+            mesh_faces=3,
+            embedding_faces=3,
+            max_gap=4.0,
+            segment_seconds=segment_seconds,
+            precision=precision,
+            device=device,
+        )
+    if effort == "exhaustive":
+        return ScanParameters(
+            effort=effort,
+            decode="all",
+            sample_interval=0.0,
+            detect_side=960,
+            follow_side=960,
+            mesh_faces=24,
+            embedding_faces=8,
+            segment_seconds=segment_seconds,
+            precision=precision,
+            device=device,
+        )
+    return ScanParameters(segment_seconds=segment_seconds, precision=precision, device=device)

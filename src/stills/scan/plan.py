@@ -1,0 +1,120 @@
+"""Cutting a video into segments on key-frame borders, and choosing the frames of a sparse scan, from packets alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stills.media.packets import PacketIndex
+from stills.scan.parameters import ScanParameters
+from stills.types import VideoInfo
+
+SEEKABLE = frozenset({"mov", "mp4", "matroska", "webm"})
+"""Containers with an index of their own: decoding can start at any key frame. The others are one segment."""
+
+KEY_SPACING = 0.5
+"""Seconds between two key frames that a sparse scan takes: in all-intra video every frame is one."""
+
+AFTER_CUT = 0.12
+"""Seconds behind a suspected cut that a sparse scan looks: past a blended frame or the first steps of a dissolve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of work: frames with ``start <= pts < end`` (``None``: to the end of the video).
+
+    ``wanted`` are the exact pts that a sparse scan decodes (``None``: as the parameters say); ``cuts`` the pts at which
+    the packets' sizes suggest a cut. ``start_time`` and ``end_time`` are seconds, for progress and coverage.
+    """
+
+    number: int
+    start: int | None
+    end: int | None
+    start_time: float
+    end_time: float
+    wanted: tuple[int, ...] | None = None
+    cuts: tuple[int, ...] = ()
+
+
+def plan_segments(video: VideoInfo, packets: PacketIndex, parameters: ScanParameters) -> list[Segment]:
+    """The segments of a video, in order. They do not depend on who works on them."""
+    borders = _borders(video, packets, parameters.segment_seconds)
+    segments = []
+    for number, start in enumerate(borders):
+        end = borders[number + 1] if number + 1 < len(borders) else None
+        wanted: tuple[int, ...] | None = None
+        cuts: tuple[int, ...] = ()
+        if parameters.decode == "sparse":
+            wanted, cuts = _sparse(video, packets, start, end, parameters.sparse_budget)
+        segments.append(
+            Segment(
+                number=number,
+                start=start if number else None,
+                end=end,
+                start_time=video.seconds(start) if number else 0.0,
+                end_time=video.seconds(end) if end is not None else video.duration,
+                wanted=wanted,
+                cuts=cuts,
+            )
+        )
+    return segments
+
+
+def _borders(video: VideoInfo, packets: PacketIndex, seconds: float) -> list[int]:
+    """The pts at which segments begin, the first one included."""
+    keys = packets.keyframe_pts
+    first = video.start_pts
+    if not SEEKABLE.intersection(video.container.split(",")) or video.duration < 1.5 * seconds:
+        return [first]
+    borders = [first]
+    step = int(seconds / video.time_base)
+    last = video.start_pts + int(video.duration / video.time_base)
+    for key in keys:
+        # The last piece is not left shorter than half a segment: it would keep one worker while the others idle.
+        if key - borders[-1] >= step and last - key >= step // 2:
+            borders.append(int(key))
+    return borders
+
+
+def _sparse(
+    video: VideoInfo, packets: PacketIndex, start: int, end: int | None, budget: float
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The pts to decode in a sparse scan of a segment, and the suspected cuts in it."""
+    stop = end if end is not None else np.iinfo(np.int64).max
+    shown = packets.presentation_pts
+    shown = shown[(shown >= start) & (shown < stop)]
+    if not len(shown):
+        return (), ()
+    keys = packets.keyframe_pts
+    keys = keys[(keys >= start) & (keys < stop)]
+    wanted = set(_spaced(keys, int(KEY_SPACING / video.time_base)))
+    wanted.add(int(shown[0]))
+    suspects = packets.suspected_cuts()
+    suspects = suspects[(suspects >= start) & (suspects < stop)]
+    behind = max(1, int(AFTER_CUT / video.time_base))
+    left = budget * len(shown)
+    # A group of pictures is decoded up to its last suspect: groups that cost least a suspect come first.
+    groups: dict[int, list[int]] = {}
+    for pts in suspects:
+        groups.setdefault(packets.gop_start(int(pts)), []).append(int(pts))
+    options = []
+    for key, inside in groups.items():
+        targets = [int(shown[min(int(np.searchsorted(shown, p + behind)), len(shown) - 1)]) for p in inside]
+        cost = int(np.searchsorted(shown, targets[-1]) - np.searchsorted(shown, key)) + 1
+        options.append((cost / len(inside), cost, targets))
+    for _, cost, targets in sorted(options):
+        if cost <= left:
+            left -= cost
+            wanted.update(targets)
+    return tuple(sorted(wanted)), tuple(int(p) for p in suspects)
+
+
+def _spaced(pts: NDArray[np.int64], distance: int) -> list[int]:
+    """``pts`` thinned so that neighbours are at least ``distance`` ticks apart."""
+    taken: list[int] = []
+    for p in pts:
+        if not taken or p - taken[-1] >= distance:
+            taken.append(int(p))
+    return taken

@@ -1,0 +1,211 @@
+"""One segment, in one process: decode by plan, look for transitions and faces, give rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from stills.index.schema import FACES, FRAMES, QUALITY_PARTS
+from stills.index.spill import write_spill
+from stills.index.store import SegmentRows
+from stills.media.decode import DecodedFrame, DecodePlan, DecodeStats, decode
+from stills.media.packets import PacketIndex
+from stills.scan.faces import FaceCollector, FaceRow, Vision
+from stills.scan.parameters import ScanParameters
+from stills.scan.plan import Segment
+from stills.types import VideoInfo
+from stills.vision.transitions import THUMB_SIZE, ShotChange, distance, find_changes
+
+SUDDEN_CHANGE = 0.25
+"""Change between two decoded frames from which faces are looked for at once: it may be a cut."""
+
+LEAST_INTERVAL = 0.08
+"""Seconds between two looks for faces, however much the picture changes."""
+
+CONTEXT = 2.4
+"""Seconds of tiny pictures kept at both ends of a segment, to find transitions that lie across the border."""
+
+HOLD_BYTES = 96 << 20
+"""Decoded frames of likely picks that a worker holds until its segment ends."""
+
+
+@dataclass(slots=True)
+class _Signals:
+    """What is noted of every decoded frame."""
+
+    pts: list[int] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    keys: list[bool] = field(default_factory=list)
+    analysed: list[bool] = field(default_factory=list)
+    change: list[float] = field(default_factory=list)
+    thumbs: list[NDArray[np.uint8]] = field(default_factory=list)
+
+    def add(self, frame: DecodedFrame) -> float:
+        """Note ``frame``; its change from the one before."""
+        thumb = frame.small_luma(*THUMB_SIZE)
+        change = float(distance(thumb[None], self.thumbs[-1][None])[0]) if self.thumbs else 0.0
+        self.pts.append(frame.pts)
+        self.times.append(frame.time)
+        self.keys.append(frame.is_key)
+        self.analysed.append(False)
+        self.change.append(change)
+        self.thumbs.append(thumb)
+        return change
+
+    def table(self) -> pa.Table:
+        """Rows of ``frames``."""
+        thumbs = np.stack(self.thumbs).reshape(len(self.thumbs), -1) if self.thumbs else np.zeros((0, 1), np.uint8)
+        columns = {
+            "pts": self.pts,
+            "time": self.times,
+            "is_key": self.keys,
+            "analysed": self.analysed,
+            "luma": thumbs.mean(axis=1, dtype=np.float32),
+            "contrast": thumbs.std(axis=1, dtype=np.float32),
+            "change": np.array(self.change, np.float32),
+        }
+        return pa.table(columns, schema=FRAMES)
+
+
+def scan_segment(
+    path: str,
+    video: VideoInfo,
+    packets: PacketIndex | None,
+    segment: Segment,
+    parameters: ScanParameters,
+    vision: Vision,
+    *,
+    threads: int = 1,
+    spill: Path | None = None,
+    on_frame: Callable[[int, float], None] | None = None,
+) -> SegmentRows:
+    """Measure one segment. ``on_frame(pts, seconds)`` is called for each decoded frame. Decoding errors are noted."""
+    stats = DecodeStats()
+    signals = _Signals()
+    faces = FaceCollector(video, parameters, vision, HOLD_BYTES if spill else 0)
+    next_look = float("-inf")
+    last_look = float("-inf")
+    for frame in _frames(path, video, packets, segment, parameters, threads, stats):
+        change = signals.add(frame)
+        if change >= SUDDEN_CHANGE:
+            faces.picture_changed()
+            next_look = min(next_look, max(frame.time, last_look + LEAST_INTERVAL))
+        if frame.time >= next_look or parameters.decode == "sparse":
+            faces.look(frame)
+            signals.analysed[-1] = True
+            last_look = frame.time
+            next_look = frame.time + parameters.sample_interval
+        if on_frame is not None:
+            on_frame(frame.pts, frame.time)
+    thumbs = np.stack(signals.thumbs) if signals.thumbs else np.zeros((0, THUMB_SIZE[1], THUMB_SIZE[0]), np.uint8)
+    times = np.array(signals.times)
+    changes = _changes(thumbs, times, segment, video, parameters)
+    held = faces.finish(changes)
+    if spill is not None:
+        write_spill(spill, held)
+    notes = {
+        "frames_decoded": stats.frames,
+        "errors": stats.errors,
+        "first_error": stats.first_error,
+        "changes": [[c.kind, c.start, c.end, c.strength] for c in changes],
+        "context": _context(thumbs, times),
+    }
+    return SegmentRows(segment.number, signals.table(), face_table(faces.rows), notes)
+
+
+def _frames(
+    path: str,
+    video: VideoInfo,
+    packets: PacketIndex | None,
+    segment: Segment,
+    parameters: ScanParameters,
+    threads: int,
+    stats: DecodeStats,
+) -> Iterator[DecodedFrame]:
+    plan = DecodePlan(
+        mode="all" if parameters.decode == "all" else "references",
+        start_pts=segment.start,
+        end_pts=segment.end,
+        times=segment.wanted,
+        threads=threads,
+        device=parameters.device,
+    )
+    return decode(path, video, plan, packets, stats)
+
+
+def _changes(
+    thumbs: NDArray[np.uint8],
+    times: NDArray[np.float64],
+    segment: Segment,
+    video: VideoInfo,
+    parameters: ScanParameters,
+) -> list[ShotChange]:
+    """The transitions inside of a segment."""
+    if parameters.decode != "sparse":
+        return find_changes(thumbs, times)
+    return sparse_changes(thumbs, times, [video.seconds(p) for p in segment.cuts])
+
+
+def sparse_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64], suspects: list[float]) -> list[ShotChange]:
+    """Transitions between frames that lie seconds apart.
+
+    Neighbours that differ are taken for two shots. The border is the suspected cut between them, where the packets
+    told of one, else the later frame itself: a sync sample, which encoders like to place on cuts.
+    """
+    if len(thumbs) < 2:
+        return []
+    change = distance(thumbs[1:], thumbs[:-1])
+    found = []
+    for i in np.flatnonzero(change >= SPARSE_CHANGE):
+        between = [s for s in suspects if times[i] < s <= times[i + 1]]
+        at = between[-1] if between else float(times[i + 1])
+        found.append(ShotChange("cut", at, at, float(change[i])))
+    return found
+
+
+SPARSE_CHANGE = 0.5
+"""Change between sampled frames, seconds apart, from which they are two shots."""
+
+
+def _context(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> dict[str, Any]:
+    """The tiny pictures of both ends, as JSON values."""
+    if not len(times):
+        return {"head": [], "tail": [], "head_times": [], "tail_times": []}
+    head, tail = times <= times[0] + CONTEXT, times >= times[-1] - CONTEXT
+    return {
+        "head": [t.tobytes().hex() for t in thumbs[head]],
+        "head_times": times[head].tolist(),
+        "tail": [t.tobytes().hex() for t in thumbs[tail]],
+        "tail_times": times[tail].tolist(),
+    }
+
+
+def face_table(rows: list[FaceRow]) -> pa.Table:
+    """Rows of ``faces``, in order of time."""
+    columns: dict[str, list[Any]] = {name: [] for name in FACES.names}
+    for r in rows:
+        columns["pts"].append(r.pts)
+        columns["time"].append(r.time)
+        for name, value in zip(("x", "y", "width", "height"), r.box, strict=True):
+            columns[name].append(value)
+        columns["landmarks"].append(r.landmarks.reshape(-1).tolist())
+        columns["score"].append(r.score)
+        columns["track"].append(r.track)
+        columns["in_transition"].append(r.in_transition)
+        columns["quality"].append(r.quality.value)
+        for name in QUALITY_PARTS:
+            columns[f"quality_{name}"].append(r.quality.parts.get(name))
+        mesh = r.mesh
+        columns["measured"].append(mesh is not None)
+        columns["presence"].append(None if mesh is None else mesh.presence)
+        for name in ("yaw", "pitch", "roll", "eyes_open", "mouth_open", "smile"):
+            columns[name].append(None if mesh is None else getattr(mesh, name))
+        columns["person"].append(None)
+        columns["embedding"].append(None if r.embedding is None else r.embedding.tolist())
+    return pa.table(columns, schema=FACES)

@@ -1,0 +1,102 @@
+"""What runs in the worker processes: probing, scanning a segment, decoding picks. Nothing here touches the index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stills.index.store import SegmentRows
+from stills.media.decode import DecodePlan, decode
+from stills.media.packets import PacketIndex
+from stills.media.probe import probe_with_packets
+from stills.media.sandbox import report
+from stills.models import Session, open_session, place
+from stills.scan.faces import Vision
+from stills.scan.parameters import ScanParameters
+from stills.scan.plan import Segment
+from stills.scan.segment import scan_segment
+from stills.types import VideoInfo
+from stills.vision import make_detector, make_embedder, make_landmarker
+
+PRELOAD = ("numpy", "cv2", "av", "pyarrow", "openvino", "stills.scan.worker")
+"""Modules that the fork server imports once for all workers."""
+
+MODELS = ("yunet", "sface", "landmarks", "blendshapes")
+"""Entries of the catalog that the faces layer needs."""
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """The models of this process, and what they were loaded for."""
+
+    key: tuple[str, str, float]
+    vision: Vision
+
+
+_loaded: list[_Loaded] = []  # at most one: a worker keeps its models between segments
+
+
+def probe_video(path: str) -> tuple[VideoInfo, PacketIndex]:
+    """Probe ``path`` and list its packets."""
+    return probe_with_packets(path)
+
+
+def scan_part(
+    path: str,
+    video: VideoInfo,
+    packets: PacketIndex,
+    segment: Segment,
+    parameters: ScanParameters,
+    threads: int,
+    spill: str | None,
+) -> SegmentRows:
+    """Measure one segment; reports ``(pts, seconds)`` of the last decoded frame on the way."""
+    report((None, segment.start_time))
+    return scan_segment(
+        path,
+        video,
+        packets,
+        segment,
+        parameters,
+        _vision(parameters),
+        threads=threads,
+        spill=None if spill is None else Path(spill),
+        on_frame=lambda pts, time: report((pts, time)),
+    )
+
+
+def decode_pictures(
+    path: str, video: VideoInfo, pts: Sequence[int], threads: int, device: str
+) -> dict[int, NDArray[np.uint8]]:
+    """The upright SDR pictures (RGB, height × width × 3) of the frames at ``pts``; those that fail are missing."""
+    plan = DecodePlan(times=tuple(pts), threads=threads, device="cuda" if device == "cuda" else "cpu")
+    pictures = {}
+    for frame in decode(path, video, plan):
+        pictures[frame.pts] = frame.picture()
+        report(frame.pts)
+    return pictures
+
+
+def _vision(parameters: ScanParameters) -> Vision:
+    key = (parameters.device, parameters.precision, parameters.detect_score)
+    if not _loaded or _loaded[0].key != key:
+        import cv2
+
+        cv2.setNumThreads(1)  # a worker is one core's work; more threads would fight the other workers
+        sessions = {name: _session(name, parameters) for name in MODELS}
+        detector = make_detector("yunet", sessions["yunet"], score_threshold=parameters.detect_score)
+        embedder = make_embedder("sface", sessions["sface"])
+        _loaded[:] = [
+            _Loaded(key, Vision(detector, embedder, make_landmarker(sessions["landmarks"], sessions["blendshapes"])))
+        ]
+    return _loaded[0].vision
+
+
+def _session(name: str, parameters: ScanParameters) -> Session:
+    # The parent has recorded what runs elsewhere than asked; here each graph goes where it can run.
+    device = place(name, parameters.device).device
+    return open_session(name, device=device, precision=parameters.precision, threads=1)

@@ -1,0 +1,130 @@
+"""Who is in a video, when, and in which frame best: tracks become people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stills.index.index import Index
+from stills.index.schema import QUALITY_PARTS
+from stills.select.cluster import constrained_clusters
+from stills.select.evidence import convincing
+from stills.select.spans import Clock, total, track_span, union
+from stills.select.tracks import FaceColumns, Tracks, build_tracks, seen_together
+from stills.types import Box, PeopleSelection, Person, Pick
+
+SIMILARITY = 0.42
+"""Cosine similarity from which two groups of tracks are one person. See docs/concepts for the measurement."""
+
+APART = 0.6
+"""Seconds between two pictures of one person that are offered as different ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleOptions:
+    """What counts as a person, and how many pictures each gets.
+
+    ``min_face`` is in pixels of the upright frame (shorter side of the largest face), ``min_screen_time`` in seconds,
+    ``similarity`` a cosine; ``None`` for the measured default.
+    """
+
+    min_face: float = 24.0
+    min_screen_time: float = 0.0
+    max_people: int | None = None
+    similarity: float | None = None
+    per_person: int = 1
+    runners_up: int = 3
+
+
+def select_people(index: Index, options: PeopleOptions | None = None) -> PeopleSelection:
+    """The people of ``index``, longest on screen first. Pure: reads the tables, decodes nothing."""
+    o = options or PeopleOptions()
+    faces = FaceColumns.of(index)
+    tracks = build_tracks(faces)
+    clock = Clock.of(index)
+    kept = convincing(tracks)
+    dropped = {"unconvincing": int(len(tracks) - kept.sum())}
+    large = kept & (tracks.size >= o.min_face)
+    dropped["small"] = int((kept & ~large).sum())
+    members = np.flatnonzero(large)
+    labels = _labels(faces, tracks, members, o.similarity or SIMILARITY)
+    people = []
+    for label in range(int(labels.max(initial=-1)) + 1):
+        own = members[labels == label]
+        person = _person(index, faces, tracks, own, clock, o)
+        if person is not None:
+            people.append(person)
+    long_enough = [p for p in people if p.screen_time >= o.min_screen_time]
+    dropped["brief"] = len(people) - len(long_enough)
+    ranked = sorted(long_enough, key=lambda p: (-p.screen_time, p.first_seen, p.tracks))
+    if o.max_people is not None:
+        dropped["beyond_max_people"] = max(0, len(ranked) - o.max_people)
+        ranked = ranked[: o.max_people]
+    numbered = tuple(_with_id(p, number) for number, p in enumerate(ranked, 1))
+    settings = {**asdict(o), "similarity": o.similarity or SIMILARITY}
+    return PeopleSelection(people=numbered, shots=index.shot_list(), settings=settings, dropped=dropped)
+
+
+def _labels(faces: FaceColumns, tracks: Tracks, members: NDArray[np.int64], similarity: float) -> NDArray[np.int64]:
+    if not len(faces.embeddings) and len(members):
+        return np.unique(tracks.person[members], return_inverse=True)[1].astype(np.int64)
+    place = {int(t): i for i, t in enumerate(members)}
+    pairs = [(place[a], place[b]) for a, b in seen_together(faces, tracks) if a in place and b in place]
+    return constrained_clusters(tracks.vector[members], tracks.weight[members], pairs, similarity)
+
+
+def _person(
+    index: Index, faces: FaceColumns, tracks: Tracks, own: NDArray[np.int64], clock: Clock, o: PeopleOptions
+) -> Person | None:
+    rows = np.sort(np.concatenate([tracks.rows[t] for t in own]))
+    picks = _best(index, faces, rows, o.per_person + o.runners_up)
+    if not picks:
+        return None
+    spans = union([track_span(clock, faces.time[tracks.rows[t]]) for t in own])
+    picture = float(index.video.width * index.video.height)
+    area = float(np.mean(faces.box[rows, 2].astype(np.float64) * faces.box[rows, 3]) / picture)
+    return Person(
+        id=0,
+        stills=picks[: o.per_person],
+        runners_up=picks[o.per_person :],
+        faces=len(rows),
+        tracks=tuple(int(t) for t in own),
+        screen_time=round(total(spans), 6),
+        spans=tuple(spans),
+        area=round(min(1.0, area), 6),
+        first_seen=spans[0][0],
+        last_seen=spans[-1][1],
+    )
+
+
+def _best(index: Index, faces: FaceColumns, rows: NDArray[np.int64], count: int) -> tuple[Pick, ...]:
+    """The ``count`` best frames among ``rows``, measured faces first, none near another."""
+    order = sorted(rows, key=lambda r: (faces.in_transition[r], not faces.measured[r], -faces.quality[r], faces.pts[r]))
+    chosen: list[int] = []
+    for r in order:
+        if len(chosen) == count:
+            break
+        if all(abs(faces.time[r] - faces.time[c]) >= APART for c in chosen):
+            chosen.append(int(r))
+    return tuple(_pick(index, faces, r) for r in chosen)
+
+
+def _pick(index: Index, faces: FaceColumns, row: int) -> Pick:
+    parts = {name: index.faces[f"quality_{name}"][row].as_py() for name in QUALITY_PARTS}
+    x, y, w, h = (float(v) for v in faces.box[row])
+    box: Box = (x, y, w, h)
+    return Pick(
+        pts=int(faces.pts[row]),
+        time=float(faces.time[row]),
+        score=round(float(faces.quality[row]), 4),
+        reasons={name: round(value, 4) for name, value in parts.items() if value is not None},
+        box=box,
+    )
+
+
+def _with_id(person: Person, number: int) -> Person:
+    from dataclasses import replace
+
+    return replace(person, id=number)
