@@ -51,18 +51,29 @@ def thumbnail(path: Path, edge: int, face: Sequence[float] | None = None) -> Thu
 
     try:
         with Image.open(path) as opened:
-            if face is None:
-                opened.draft("RGB", (edge, edge))  # JPEG: decodes at a fraction of the size
+            size = opened.size
+            opened.draft("RGB", _enough(size, edge, face))  # a JPEG is decoded at a fraction of its size
             image = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         _log.warning("%s: not shown in the report: %s", path, error)
         return None
     zoom = None
     if face is not None:
-        window = _square(image.width, image.height, face)
-        zoom = _uri(image.resize((FACE_SIDE, FACE_SIDE), Image.Resampling.LANCZOS, box=window, reducing_gap=3.0))
-    image.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        ratio = image.width / size[0]
+        window = _square(image.width, image.height, [float(v) * ratio for v in face])
+        zoom = _uri(image.resize((FACE_SIDE, FACE_SIDE), Image.Resampling.LANCZOS, box=window, reducing_gap=2.0))
+    image.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return Thumbnail(_uri(image), image.width, image.height, zoom)
+
+
+def _enough(size: tuple[int, int], edge: int, face: Sequence[float] | None) -> tuple[int, int]:
+    """The smallest size to decode at that leaves thumbnail and face as sharp as they can be."""
+    scale = edge / max(size)
+    if face is not None:
+        left, _, right, _ = _square(*size, face)
+        scale = max(scale, FACE_SIDE / max(1.0, right - left))
+    scale = min(1.0, scale)
+    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
 def _square(width: int, height: int, face: Sequence[float]) -> tuple[float, float, float, float]:
@@ -76,5 +87,5 @@ def _square(width: int, height: int, face: Sequence[float]) -> tuple[float, floa
 
 def _uri(image: Image) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=_QUALITY, method=4)
+    image.save(buffer, "WEBP", quality=_QUALITY, method=2)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
