@@ -1,5 +1,6 @@
 """What the sandbox promises to well-behaved tasks: values, errors, progress, order of life and clean ends."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -204,6 +205,29 @@ def test_no_descriptor_and_no_process_is_left():
             call(pool, "add", 1, 2)
     after = len(os.listdir("/dev/fd")), len(psutil.Process().children(recursive=True)), threading.active_count()
     assert after == before
+
+
+def test_a_forgotten_pool_ends_with_its_last_reference():
+    before = len(psutil.Process().children(recursive=True)), threading.active_count()
+    pool = Pool(2, GENEROUS)
+    assert call(pool, "add", 1, 2).value == 3
+    del pool
+    gc.collect()
+    assert (len(psutil.Process().children(recursive=True)), threading.active_count()) == before
+
+
+def test_a_closed_pool_can_be_started_again():
+    pool = Pool(1, GENEROUS)
+    for _ in range(2):
+        assert call(pool, "add", 1, 2).value == 3
+        pool.close()
+        pool.close()
+
+
+def test_keys_have_to_be_hashable(pool):
+    with pytest.raises(TypeError):
+        list(pool.run([Task([], TASKS + "add", (1, 2))]))
+    assert call(pool, "add", 1, 2).value == 3
 
 
 def test_replaced_workers_leave_no_descriptor(pool):

@@ -10,7 +10,6 @@ Linux and macOS only; Windows has no ``fork``.
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 import weakref
@@ -38,7 +37,8 @@ class Limits:
 
     Attributes:
         memory_mb: Resident memory of a worker in MiB (shared pages of the preloaded modules count), looked at ten
-            times a second. Twice as much private memory, and 512 MiB, is a hard limit of the system's.
+            times a second. Twice as much private memory, and 512 MiB, is a hard limit of the system's. Processes
+            that a task starts do not count.
         cpu_s: CPU seconds of one task, over all its threads, rounded up to whole seconds. Enforced by the kernel.
         wall_s: Seconds that one task may take.
         no_progress_s: Seconds that may pass between two calls of :func:`report` (or before the first).
@@ -105,6 +105,10 @@ class TaskResult:
         return self.value
 
 
+def _nothing() -> None:
+    """There is nothing to finalize."""
+
+
 class Pool:
     """Up to ``workers`` processes under ``limits``. A context manager; usable from any thread, one run at a time.
 
@@ -142,6 +146,7 @@ class Pool:
         self._max_crashes = max_crashes
         self._engine: Engine | None = None
         self._running = False
+        self._finalizer: Callable[[], Any] = _nothing
 
     def start(self) -> Self:
         """Start the fork server and return at once; its imports overlap with what the caller does next.
@@ -170,7 +175,7 @@ class Pool:
             except OSError as error:
                 server.close()
                 raise WorkerError(f"cannot start worker processes: {error}") from error
-            _OPEN.add(self)
+            self._finalizer = weakref.finalize(self, self._engine.close)  # also at the interpreter's exit
         return self
 
     def prestart(self, workers: int | None = None) -> Self:
@@ -190,10 +195,8 @@ class Pool:
 
     def close(self) -> None:
         """Kill what still runs and wait until no process is left. Harmless to call twice."""
-        _OPEN.discard(self)
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.close()
+        self._engine = None
+        self._finalizer()
 
     def run(
         self,
@@ -245,6 +248,7 @@ class Pool:
                     if task is None:
                         more = False
                     else:
+                        hash(task.key)  # raises here, for the caller, rather than later in the engine's thread
                         engine.submit(task)
                         outstanding += 1
                 if not outstanding:
@@ -261,12 +265,3 @@ class Pool:
         finally:
             if outstanding:
                 engine.abort()
-
-
-_OPEN: weakref.WeakSet[Pool] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    for pool in list(_OPEN):
-        pool.close()

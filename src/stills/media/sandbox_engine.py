@@ -31,7 +31,7 @@ _PATIENCE_S = 10.0  # killed processes are gone in milliseconds; past this somet
 class Engine:
     """Owns the fork server and the workers.
 
-    The public methods are the pool's, from any thread; all else happens in the engine's thread, so nothing is locked.
+    The public methods are the pool's, from any thread; all else happens in the engine's thread.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Engine:
         self._commands: deque[Callable[[], None]] = deque()
         self._events: queue.SimpleQueue[TaskResult | StillsError] = queue.SimpleQueue()
         self._progress: dict[Any, Any] = {}
+        self._progress_lock = threading.Lock()
         self._pending: deque[Task] = deque()
         self._workers: dict[int, Worker] = {}
         self._spawned = 0
@@ -66,12 +67,10 @@ class Engine:
         self._wake_read, self._wake_write = socket_pair()
         self._wake_read.setblocking(False)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, lambda _mask: self._wake_read.recv(4096))
         self._selector.register(server, selectors.EVENT_READ, self._hear_server)
         self._thread = threading.Thread(target=self._main, name="stills-sandbox", daemon=True)
         self._thread.start()
-
-    # ── The pool's side ──────────────────────────────────────────────────────────────────────────────────────────
 
     def prestart(self, workers: int) -> None:
         """Have ``workers`` forked and ready even before there are tasks."""
@@ -83,13 +82,15 @@ class Engine:
 
     def next_event(self, timeout: float) -> TaskResult | StillsError | None:
         """A result, or the error that ends the run, or None after ``timeout`` seconds."""
+        alive = self._thread.is_alive()  # asked first: what it said before it ended is in the queue by then
         with suppress(queue.Empty):
             return self._events.get(timeout=timeout)
-        return None
+        return None if alive else CancelledError("the pool was closed")
 
     def take_progress(self) -> list[tuple[Any, Any]]:
         """Key and newest value of every task that reported since the last call."""
-        progress, self._progress = self._progress, {}
+        with self._progress_lock:
+            progress, self._progress = self._progress, {}
         return list(progress.items())
 
     def abort(self) -> None:
@@ -102,21 +103,20 @@ class Engine:
         with suppress(queue.Empty):
             while True:
                 self._events.get_nowait()
-        self._progress = {}
+        self.take_progress()
 
     def close(self) -> None:
         """Kill everything and wait for it. In a process forked from ours, which owns nothing of it, does nothing."""
         if os.getpid() != self._owner:
             return
         self._command(lambda: setattr(self, "_stopping", True))
-        self._thread.join(_PATIENCE_S)
+        if threading.current_thread() is not self._thread:  # the garbage collector may call from anywhere
+            self._thread.join(_PATIENCE_S)
 
     def _command(self, command: Callable[[], None]) -> None:
         self._commands.append(command)
         with suppress(OSError):  # the thread has ended, which next_event told or will tell
             self._wake_write.send(b"!")
-
-    # ── The thread ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _main(self) -> None:
         try:
@@ -128,8 +128,8 @@ class Engine:
                     self._commands.popleft()()
                 self._watch()
         except BaseException as error:  # noqa: BLE001 - a thread's last frame: without this a bug would be a hang
-            what = f"the supervisor of the workers failed: {type(error).__name__}: {error}"
-            self._events.put(WorkerError(what).with_details(traceback.format_exc()))
+            bug = WorkerError(f"the supervisor of the workers failed: {type(error).__name__}: {error}")
+            self._events.put(bug.with_details(traceback.format_exc()))
         finally:
             self._tear_down()
 
@@ -137,10 +137,6 @@ class Engine:
         """Idle pools cost nothing; where something runs or starts, look at it every tick."""
         starting = self._server is not None and not self._server.ready
         return _TICK_S if starting or any(w.state != "idle" for w in self._workers.values()) else None
-
-    def _woken(self, _mask: int) -> None:
-        with suppress(BlockingIOError):
-            self._wake_read.recv(4096)
 
     def _staff(self) -> None:
         """Have as many workers as there is work for, and give each idle one a task."""
@@ -154,8 +150,8 @@ class Engine:
             self._give_up(WorkerError(f"cannot start a worker: {error}"))
         except StillsError as error:
             self._give_up(error)
-        except ServerLostError:
-            pass  # its end-of-file is on the way, and is dealt with there
+        except ServerLostError:  # its end-of-file is on the way, and is dealt with there
+            pass
         for worker in active:
             while worker.state == "idle" and self._pending:
                 task = self._pending.popleft()
@@ -172,14 +168,7 @@ class Engine:
             self._server = Server(self._preload)
             self._selector.register(self._server, selectors.EVENT_READ, self._hear_server)
         self._spawned += 1
-        worker = Worker(self._spawned, self._config)
-        try:
-            self._server.spawn(worker.number, worker.far_ends())
-        except ServerLostError:
-            worker.close()
-            raise
-        finally:
-            worker.far_ends_sent()
+        worker = Worker.hire(self._server, self._spawned, self._config)
         self._workers[worker.number] = worker
         self._selector.register(worker.channel, selectors.EVENT_READ, lambda mask: self._serve(worker, mask))
         self._send(worker)
@@ -204,7 +193,9 @@ class Engine:
         try:
             message = worker.receive(everything=everything)
         except (EOFError, ConnectionError):
-            self._hang_up(worker)  # its exit status, which comes by the server, says why
+            with suppress(KeyError):
+                self._selector.unregister(worker.channel)
+            self._retire(worker)  # its exit status, which comes by the server, says why
             return False
         except Exception as error:  # noqa: BLE001 - a result's unpickling runs the code of its classes
             self._finish(worker, None, WorkerError(f"a result cannot be read: {type(error).__name__}: {error}"))
@@ -238,12 +229,8 @@ class Engine:
 
     def _note_progress(self, worker: Worker) -> None:
         if (news := worker.news()) is not None:
-            self._progress[news[0]] = news[1]
-
-    def _hang_up(self, worker: Worker) -> None:
-        with suppress(KeyError):
-            self._selector.unregister(worker.channel)
-        self._retire(worker)
+            with self._progress_lock:
+                self._progress[news[0]] = news[1]
 
     def _retire(self, worker: Worker) -> None:
         """Kill ``worker``; what it still owes is settled when its exit is reported."""
@@ -329,10 +316,8 @@ class Engine:
         patience = self._limits.start_s
         if self._server is not None and patience is not None and self._server.is_late(patience):
             self._lose_server()
-        if self._aborted and all(w.state != "dying" for w in self._workers.values()):
-            for event in self._aborted:
-                event.set()
-            self._aborted.clear()
+        while self._aborted and all(w.state != "dying" for w in self._workers.values()):
+            self._aborted.pop().set()
 
     def _give_up(self, error: StillsError) -> None:
         """End the run with ``error``."""
@@ -357,9 +342,8 @@ class Engine:
             self._server.close()
         for worker in list(self._workers.values()):
             worker.close()
-        for event in self._aborted:
-            event.set()
-        self._events.put(CancelledError("the pool was closed"))
+        while self._aborted:
+            self._aborted.pop().set()
         self._selector.close()
         self._wake_read.close()
         self._wake_write.close()

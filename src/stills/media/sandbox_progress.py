@@ -20,8 +20,9 @@ def report(value: Any = None) -> None:
     """Tell the parent how far the running task is; also its heartbeat. Costs about a microsecond, never blocks.
 
     ``value`` is anything small that pickles, for example the last pts done. The parent sees the newest value ten times
-    a second, and the very last one in ``TaskResult.last_progress``, even after a crash. Outside of a worker it does
-    nothing. Raises ``UsageError`` where the pickle of ``value`` is larger than 4,000 bytes.
+    a second, and the very last one in ``TaskResult.last_progress``, even after a crash. Call it from one thread at a
+    time; outside of a worker it does nothing. Raises ``UsageError`` where the pickle of ``value`` is larger than 4,000
+    bytes.
     """
     if _page is not None:
         _page.write(value)

@@ -7,14 +7,14 @@ import signal
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import psutil
 
 from stills.errors import DecoderCrashError, DecodeTimeoutError, MemoryLimitError, StillsError
 from stills.media.sandbox import Limits, Task, TaskResult
 from stills.media.sandbox_progress import ProgressPage
-from stills.media.sandbox_server import signal_name
+from stills.media.sandbox_server import Server, ServerLostError, signal_name
 from stills.media.sandbox_wire import (
     Receiver,
     close_log,
@@ -66,14 +66,19 @@ class Worker:
         self.channel.setblocking(False)
         self._queue(config)
 
-    def far_ends(self) -> tuple[int, int, int]:
-        """The descriptors that the process itself needs: channel, log, progress page."""
-        return self._far.fileno(), self._log, self._page_fd
-
-    def far_ends_sent(self) -> None:
-        """Close what is only the process's."""
-        self._far.close()
-        os.close(self._page_fd)
+    @classmethod
+    def hire(cls, server: Server, number: int, config: tuple[Any, ...]) -> Self:
+        """Have ``server`` fork a new one. Raises ``OSError`` or ``ServerLostError``."""
+        worker = cls(number, config)
+        try:
+            server.spawn(number, (worker._far.fileno(), worker._log, worker._page_fd))
+        except ServerLostError:
+            worker.close()
+            raise
+        finally:
+            worker._far.close()
+            os.close(worker._page_fd)
+        return worker
 
     def born(self, pid: int) -> None:
         """It was forked as process ``pid``."""
@@ -221,6 +226,5 @@ class Worker:
     def close(self) -> None:
         """Free what it held here."""
         self.channel.close()
-        self._far.close()
         self._page.close()
         close_log(self._log)
