@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,11 @@ from numpy.typing import NDArray
 
 from stills.index.schema import FACES, FRAMES, SHOTS
 from stills.index.store import SegmentRows
-from stills.scan.parameters import ScanParameters
+from stills.scan.parameters import CONTEXT, ScanParameters
 from stills.scan.purity import SAME_TRACK
-from stills.scan.segment import CONTEXT, sparse_changes
 from stills.scan.tracking import Tracker
 from stills.types import Box, VideoInfo
-from stills.vision.transitions import THUMB_SIZE, ShotChange, find_changes, shots_from_changes
+from stills.vision.transitions import THUMB_SIZE, ShotChange, find_changes, shots_from_changes, sparse_changes
 
 BORDER = CONTEXT / 2
 """Seconds on both sides of a border in which transitions are found again, with the pictures of both segments."""
@@ -36,7 +37,7 @@ def join_segments(
 
 def _join_changes(parts: Sequence[SegmentRows], parameters: ScanParameters) -> list[ShotChange]:
     changes = [ShotChange(*row) for p in parts for row in p.notes["changes"]]
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in pairwise(parts):
         tail, tail_times = _thumbs(before.notes["context"], "tail")
         head, head_times = _thumbs(after.notes["context"], "head")
         if not len(tail) or not len(head):
@@ -87,7 +88,8 @@ def _join_tracks(
         own = part.faces["track"].to_numpy().astype(np.int64) + offset
         seen = part.faces["time"].to_numpy()
         if ids:
-            own = _link(parts[len(ids) - 1].faces, ids[-1], part.faces, own, borders, parameters.max_gap)
+            before = _Side(parts[len(ids) - 1].faces, ids[-1])
+            own = _link(before, _Side(part.faces, own), borders, parameters.max_gap)
         ids.append(own)
         times.append(seen)
         offset = max(offset, int(own.max(initial=-1)) + 1)
@@ -99,56 +101,50 @@ def _join_tracks(
     )
 
 
-def _link(
-    before: pa.Table,
-    before_ids: NDArray[np.int64],
-    after: pa.Table,
-    after_ids: NDArray[np.int64],
-    borders: NDArray[np.float64],
-    max_gap: float,
-) -> NDArray[np.int64]:
-    """``after_ids`` with the tracks that go on from the segment before under their old ids."""
-    if not len(before_ids) or not len(after_ids):
-        return after_ids
-    first = float(after["time"][0].as_py())
-    left = before["time"].to_numpy() >= first - max_gap
-    right = after["time"].to_numpy() <= first + max_gap
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The faces on one side of a border, and their tracks."""
+
+    faces: pa.Table
+    ids: NDArray[np.int64]
+
+    def mean(self, track: int) -> NDArray[np.float32] | None:
+        """The mean embedding of a track, of unit length; ``None`` where no face has one."""
+        own = self.faces["embedding"].filter(pa.array(self.ids == track)).drop_null().to_pylist()
+        if not own:
+            return None
+        mean = np.mean(own, axis=0, dtype=np.float64)
+        return np.asarray(mean / np.linalg.norm(mean), np.float32)
+
+    def moments(self, rows: NDArray[np.bool_]) -> list[tuple[float, list[Box], list[int]]]:
+        """The faces of ``rows`` by analysed frame: time, boxes, track ids."""
+        out: list[tuple[float, list[Box], list[int]]] = []
+        where = np.flatnonzero(rows)
+        part = self.faces.take(pa.array(where)).select(["time", "x", "y", "width", "height"]).to_pylist()
+        for row, track in zip(part, self.ids[where], strict=True):
+            if not out or out[-1][0] != row["time"]:
+                out.append((row["time"], [], []))
+            out[-1][1].append((row["x"], row["y"], row["width"], row["height"]))
+            out[-1][2].append(int(track))
+        return out
+
+
+def _link(before: _Side, after: _Side, borders: NDArray[np.float64], max_gap: float) -> NDArray[np.int64]:
+    """The track ids of ``after``, with those tracks under their old ids that go on from the segment before."""
+    if not len(before.ids) or not len(after.ids):
+        return after.ids
+    first, last = float(after.faces["time"][0].as_py()), float(before.faces["time"][-1].as_py())
     tracker = Tracker(max_gap)
     old: dict[int, int] = {}
-    for time, boxes, own in _moments(before, before_ids, left):
+    for time, boxes, own in before.moments(before.faces["time"].to_numpy() >= first - max_gap):
         old.update(zip(tracker.update(time, boxes), own, strict=True))
     renamed: dict[int, int] = {}
-    last = float(before["time"][-1].as_py())
-    for time, boxes, own in _moments(after, after_ids, right):
+    for time, boxes, own in after.moments(after.faces["time"].to_numpy() <= first + max_gap):
         if np.any((borders > last) & (borders <= time)):
             break
         for linked, mine in zip(tracker.update(time, boxes), own, strict=True):
             if linked in old and mine not in renamed and old[linked] not in renamed.values():
-                a, b = _mean(before, before_ids == old[linked]), _mean(after, after_ids == mine)
+                a, b = before.mean(old[linked]), after.mean(mine)
                 if a is None or b is None or float(a @ b) >= SAME_TRACK:
                     renamed[mine] = old[linked]
-    return np.array([renamed.get(int(i), int(i)) for i in after_ids], np.int64)
-
-
-def _moments(
-    faces: pa.Table, ids: NDArray[np.int64], rows: NDArray[np.bool_]
-) -> list[tuple[float, list[Box], list[int]]]:
-    """The faces of ``rows`` by analysed frame: time, boxes, track ids."""
-    out: list[tuple[float, list[Box], list[int]]] = []
-    where = np.flatnonzero(rows)
-    part = faces.take(pa.array(where)).select(["time", "x", "y", "width", "height"]).to_pylist()
-    for row, track in zip(part, ids[where], strict=True):
-        if not out or out[-1][0] != row["time"]:
-            out.append((row["time"], [], []))
-        out[-1][1].append((row["x"], row["y"], row["width"], row["height"]))
-        out[-1][2].append(int(track))
-    return out
-
-
-def _mean(faces: pa.Table, rows: NDArray[np.bool_]) -> NDArray[np.float32] | None:
-    """The mean embedding of ``rows``, of unit length; ``None`` where none has one."""
-    vectors = [v for v in faces["embedding"].filter(pa.array(rows)).to_pylist() if v is not None]
-    if not vectors:
-        return None
-    mean = np.mean(vectors, axis=0, dtype=np.float64)
-    return np.asarray(mean / np.linalg.norm(mean), np.float32)
+    return np.array([renamed.get(int(i), int(i)) for i in after.ids], np.int64)

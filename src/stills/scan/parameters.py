@@ -12,6 +12,16 @@ EFFORTS: tuple[Effort, ...] = ("fast", "balanced", "exhaustive")
 """From the least to the most that is looked at."""
 
 
+MODELS = ("yunet", "sface", "landmarks", "blendshapes")
+"""Entries of the catalog that the faces layer needs."""
+
+PRELOAD = ("numpy", "cv2", "av", "pyarrow", "stills.models.openvino_import", "stills.scan.worker")
+"""Modules that the fork server imports once for all workers."""
+
+CONTEXT = 2.4
+"""Seconds of tiny pictures kept at both ends of a segment, to find transitions that lie across the border."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScanParameters:
     """How closely a scan looks.

@@ -38,6 +38,19 @@ class Segment:
     cuts: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentTask:
+    """What a worker needs to know of a segment. ``spill`` is the folder for frames of likely picks, if any."""
+
+    path: str
+    video: VideoInfo
+    packets: PacketIndex
+    segment: Segment
+    parameters: ScanParameters
+    threads: int = 1
+    spill: str | None = None
+
+
 def plan_segments(video: VideoInfo, packets: PacketIndex, parameters: ScanParameters) -> list[Segment]:
     """The segments of a video, in order. They do not depend on who works on them."""
     borders = _borders(video, packets, parameters.segment_seconds)

@@ -27,8 +27,8 @@ from stills.index.spill import read_spill, trim_spill
 from stills.index.store import IndexStore, SegmentRows
 from stills.media.sandbox import Limits, Pool, Task, TaskResult
 from stills.media.source import content_id
-from stills.scan.parameters import EFFORTS, ScanParameters, scan_parameters
-from stills.scan.plan import Segment, plan_segments
+from stills.scan.parameters import EFFORTS, MODELS, PRELOAD, ScanParameters, scan_parameters
+from stills.scan.plan import Segment, SegmentTask, plan_segments
 from stills.types import Effort, Fallback, Layer, Progress, ProgressCallback, ScanReport, VideoInfo
 
 if TYPE_CHECKING:
@@ -189,7 +189,6 @@ class Scanner:
     def _fallbacks(self) -> tuple[Fallback, ...]:
         """What runs elsewhere than asked. Raises ``StrictError`` where that is not accepted."""
         from stills.models import place
-        from stills.scan.worker import MODELS
 
         placed = (place(name, self._settings.scan.device).fallback for name in MODELS)
         fallbacks = tuple(f for f in placed if f is not None)
@@ -199,8 +198,6 @@ class Scanner:
 
     def _workers(self) -> Pool:
         if self._pool is None:
-            from stills.scan.worker import PRELOAD
-
             limits = self._settings.limits
             workers = self._settings.scan.workers or _cores()
             self._pool = Pool(
@@ -269,7 +266,7 @@ class Scanner:
             Task(
                 key,
                 f"{_WORKER}:scan_part",
-                (work.path, work.video, work.packets, piece, work.parameters, threads, spill),
+                (SegmentTask(work.path, work.video, work.packets, piece, work.parameters, threads, spill),),
                 work.path,
             )
             for key, piece in pieces.items()
@@ -286,7 +283,6 @@ class Scanner:
     def _finish(self, work: _Work, layers: frozenset[Layer], fallbacks: tuple[Fallback, ...]) -> Index:
         from stills.models import model_hashes
         from stills.scan.join import join_segments
-        from stills.scan.worker import MODELS
 
         parts = [work.done[key] for key in sorted(work.done)]
         decoded = sum(int(p.notes["frames_decoded"]) for p in parts)
@@ -335,7 +331,6 @@ class Scanner:
 def _ensure_models() -> None:
     """Have the models here before any worker needs them: fetching is for the parent, which may use the network."""
     from stills.models import model_path
-    from stills.scan.worker import MODELS
 
     for name in MODELS:
         model_path(name)

@@ -15,21 +15,17 @@ from stills.index.schema import FACES, FRAMES, QUALITY_PARTS
 from stills.index.spill import write_spill
 from stills.index.store import SegmentRows
 from stills.media.decode import DecodedFrame, DecodePlan, DecodeStats, decode
-from stills.media.packets import PacketIndex
 from stills.scan.faces import FaceCollector, FaceRow, Vision
-from stills.scan.parameters import ScanParameters
-from stills.scan.plan import Segment
+from stills.scan.parameters import CONTEXT, ScanParameters
+from stills.scan.plan import Segment, SegmentTask
 from stills.types import VideoInfo
-from stills.vision.transitions import THUMB_SIZE, ShotChange, distance, find_changes
+from stills.vision.transitions import THUMB_SIZE, ShotChange, distance, find_changes, sparse_changes
 
 SUDDEN_CHANGE = 0.25
 """Change between two decoded frames from which faces are looked for at once: it may be a cut."""
 
 LEAST_INTERVAL = 0.08
 """Seconds between two looks for faces, however much the picture changes."""
-
-CONTEXT = 2.4
-"""Seconds of tiny pictures kept at both ends of a segment, to find transitions that lie across the border."""
 
 HOLD_BYTES = 96 << 20
 """Decoded frames of likely picks that a worker holds until its segment ends."""
@@ -74,24 +70,16 @@ class _Signals:
 
 
 def scan_segment(
-    path: str,
-    video: VideoInfo,
-    packets: PacketIndex | None,
-    segment: Segment,
-    parameters: ScanParameters,
-    vision: Vision,
-    *,
-    threads: int = 1,
-    spill: Path | None = None,
-    on_frame: Callable[[int, float], None] | None = None,
+    task: SegmentTask, vision: Vision, on_frame: Callable[[int, float], None] | None = None
 ) -> SegmentRows:
     """Measure one segment. ``on_frame(pts, seconds)`` is called for each decoded frame. Decoding errors are noted."""
+    video, parameters, segment = task.video, task.parameters, task.segment
     stats = DecodeStats()
     signals = _Signals()
-    faces = FaceCollector(video, parameters, vision, HOLD_BYTES if spill else 0)
+    faces = FaceCollector(video, parameters, vision, HOLD_BYTES if task.spill else 0)
     next_look = float("-inf")
     last_look = float("-inf")
-    for frame in _frames(path, video, packets, segment, parameters, threads, stats):
+    for frame in _frames(task, stats):
         change = signals.add(frame)
         if change >= SUDDEN_CHANGE:
             faces.picture_changed()
@@ -107,8 +95,8 @@ def scan_segment(
     times = np.array(signals.times)
     changes = _changes(thumbs, times, segment, video, parameters)
     held = faces.finish(changes)
-    if spill is not None:
-        write_spill(spill, held)
+    if task.spill is not None:
+        write_spill(Path(task.spill), held)
     notes = {
         "frames_decoded": stats.frames,
         "errors": stats.errors,
@@ -119,24 +107,17 @@ def scan_segment(
     return SegmentRows(segment.number, signals.table(), face_table(faces.rows), notes)
 
 
-def _frames(
-    path: str,
-    video: VideoInfo,
-    packets: PacketIndex | None,
-    segment: Segment,
-    parameters: ScanParameters,
-    threads: int,
-    stats: DecodeStats,
-) -> Iterator[DecodedFrame]:
+def _frames(task: SegmentTask, stats: DecodeStats) -> Iterator[DecodedFrame]:
+    p, segment = task.parameters, task.segment
     plan = DecodePlan(
-        mode="all" if parameters.decode == "all" else "references",
+        mode="references" if p.decode == "references" else "all",
         start_pts=segment.start,
         end_pts=segment.end,
         times=segment.wanted,
-        threads=threads,
-        device=parameters.device,
+        threads=task.threads,
+        device=p.device,
     )
-    return decode(path, video, plan, packets, stats)
+    return decode(task.path, task.video, plan, task.packets, stats)
 
 
 def _changes(
@@ -150,27 +131,6 @@ def _changes(
     if parameters.decode != "sparse":
         return find_changes(thumbs, times)
     return sparse_changes(thumbs, times, [video.seconds(p) for p in segment.cuts])
-
-
-def sparse_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64], suspects: list[float]) -> list[ShotChange]:
-    """Transitions between frames that lie seconds apart.
-
-    Neighbours that differ are taken for two shots. The border is the suspected cut between them, where the packets
-    told of one, else the later frame itself: a sync sample, which encoders like to place on cuts.
-    """
-    if len(thumbs) < 2:
-        return []
-    change = distance(thumbs[1:], thumbs[:-1])
-    found = []
-    for i in np.flatnonzero(change >= SPARSE_CHANGE):
-        between = [s for s in suspects if times[i] < s <= times[i + 1]]
-        at = between[-1] if between else float(times[i + 1])
-        found.append(ShotChange("cut", at, at, float(change[i])))
-    return found
-
-
-SPARSE_CHANGE = 0.5
-"""Change between sampled frames, seconds apart, from which they are two shots."""
 
 
 def _context(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +15,11 @@ from stills.media.probe import probe_with_packets
 from stills.media.sandbox import report
 from stills.models import Session, open_session, place
 from stills.scan.faces import Vision
-from stills.scan.parameters import ScanParameters
-from stills.scan.plan import Segment
+from stills.scan.parameters import MODELS, ScanParameters
+from stills.scan.plan import SegmentTask
 from stills.scan.segment import scan_segment
 from stills.types import VideoInfo
 from stills.vision import make_detector, make_embedder, make_landmarker
-
-PRELOAD = ("numpy", "cv2", "av", "pyarrow", "openvino", "stills.scan.worker")
-"""Modules that the fork server imports once for all workers."""
-
-MODELS = ("yunet", "sface", "landmarks", "blendshapes")
-"""Entries of the catalog that the faces layer needs."""
 
 
 @dataclass(slots=True)
@@ -45,28 +38,11 @@ def probe_video(path: str) -> tuple[VideoInfo, PacketIndex]:
     return probe_with_packets(path)
 
 
-def scan_part(
-    path: str,
-    video: VideoInfo,
-    packets: PacketIndex,
-    segment: Segment,
-    parameters: ScanParameters,
-    threads: int,
-    spill: str | None,
-) -> SegmentRows:
+def scan_part(task: SegmentTask) -> SegmentRows:
     """Measure one segment; reports ``(pts, seconds)`` of the last decoded frame on the way."""
-    report((None, segment.start_time))
-    return scan_segment(
-        path,
-        video,
-        packets,
-        segment,
-        parameters,
-        _vision(parameters),
-        threads=threads,
-        spill=None if spill is None else Path(spill),
-        on_frame=lambda pts, time: report((pts, time)),
-    )
+    report((None, task.segment.start_time))
+    vision = _vision(task.parameters)
+    return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)))
 
 
 def decode_pictures(

@@ -1,0 +1,1 @@
+"""From an index to picks: one user question a file, pure."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def select_people(index: Index, options: PeopleOptions | None = None) -> PeopleS
     people = []
     for label in range(int(labels.max(initial=-1)) + 1):
         own = members[labels == label]
-        person = _person(index, faces, tracks, own, clock, o)
+        person = _person(_Seen(index, faces, tracks, clock), own, o)
         if person is not None:
             people.append(person)
     long_enough = [p for p in people if p.screen_time >= o.min_screen_time]
@@ -62,7 +62,7 @@ def select_people(index: Index, options: PeopleOptions | None = None) -> PeopleS
     if o.max_people is not None:
         dropped["beyond_max_people"] = max(0, len(ranked) - o.max_people)
         ranked = ranked[: o.max_people]
-    numbered = tuple(_with_id(p, number) for number, p in enumerate(ranked, 1))
+    numbered = tuple(replace(p, id=number) for number, p in enumerate(ranked, 1))
     settings = {**asdict(o), "similarity": o.similarity or SIMILARITY}
     return PeopleSelection(people=numbered, shots=index.shot_list(), settings=settings, dropped=dropped)
 
@@ -75,15 +75,24 @@ def _labels(faces: FaceColumns, tracks: Tracks, members: NDArray[np.int64], simi
     return constrained_clusters(tracks.vector[members], tracks.weight[members], pairs, similarity)
 
 
-def _person(
-    index: Index, faces: FaceColumns, tracks: Tracks, own: NDArray[np.int64], clock: Clock, o: PeopleOptions
-) -> Person | None:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What selections look at."""
+
+    index: Index
+    faces: FaceColumns
+    tracks: Tracks
+    clock: Clock
+
+
+def _person(seen: _Seen, own: NDArray[np.int64], o: PeopleOptions) -> Person | None:
+    tracks, faces = seen.tracks, seen.faces
     rows = np.sort(np.concatenate([tracks.rows[t] for t in own]))
-    picks = _best(index, faces, rows, o.per_person + o.runners_up)
+    picks = _best(seen.index, faces, rows, o.per_person + o.runners_up)
     if not picks:
         return None
-    spans = union([track_span(clock, faces.time[tracks.rows[t]]) for t in own])
-    picture = float(index.video.width * index.video.height)
+    spans = union([track_span(seen.clock, faces.time[tracks.rows[t]]) for t in own])
+    picture = float(seen.index.video.width * seen.index.video.height)
     area = float(np.mean(faces.box[rows, 2].astype(np.float64) * faces.box[rows, 3]) / picture)
     return Person(
         id=0,
@@ -122,9 +131,3 @@ def _pick(index: Index, faces: FaceColumns, row: int) -> Pick:
         reasons={name: round(value, 4) for name, value in parts.items() if value is not None},
         box=box,
     )
-
-
-def _with_id(person: Person, number: int) -> Person:
-    from dataclasses import replace
-
-    return replace(person, id=number)

@@ -30,7 +30,11 @@ class FaceColumns:
 
     @classmethod
     def of(cls, index: Index) -> FaceColumns:
-        """Read them. ``person`` is -1 where none was stored; ``embedding_of`` are the rows that have an embedding, ``embeddings`` those (m, d)."""
+        """Read them.
+
+        ``person`` is -1 where none was stored; ``embedding_of`` are the rows that have an embedding, ``embeddings``
+        those (m, d).
+        """
         t = index.faces
         has = t["embedding"].is_valid().to_numpy()
         flat = t["embedding"].combine_chunks().drop_null().flatten().to_numpy(zero_copy_only=False)
@@ -59,8 +63,8 @@ class FaceColumns:
 class Tracks:
     """One row a track, in order of id; ``score`` to ``size`` are the largest of its faces.
 
-    ``vector`` is the quality-weighted mean embedding (unit length; zero without any), ``weight`` the sum of its weights,
-    ``person`` the number stored where embeddings were dropped (-1: none).
+    ``vector`` is the quality-weighted mean embedding (unit length; zero without any), ``weight`` the sum of its
+    weights, ``person`` the number stored where embeddings were dropped (-1: none).
     """
 
     rows: tuple[NDArray[np.int64], ...]

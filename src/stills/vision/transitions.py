@@ -55,6 +55,9 @@ BLEND_SHARE = 0.2
 CUT_AGAINST_MOTION = 2.2
 """How many times larger than the change over the same lag around it a cut must be."""
 
+SPARSE_CHANGE = 0.5
+"""Change between sampled frames, seconds apart, from which they are two shots."""
+
 MIX_WINDOWS = (0.4, 0.8, 1.2, 2.0)
 """Lengths of a dissolve that are tried, in seconds."""
 
@@ -68,7 +71,7 @@ MIX_RESIDUAL = 0.16
 """Largest part of a dissolve's change that the mix of its ends may leave unexplained."""
 
 MIX_MIDDLE = 0.15
-"""Share of the new picture from which, and up to 1 minus which, a picture tests the mix: the ends explain themselves."""
+"""Share of the new picture from which, and up to 1 minus which, a picture tests the mix; ends explain themselves."""
 
 MIX_EDGE = 0.06
 """Share of the new picture at which a gradual transition begins, and 1 minus which it ends."""
@@ -131,6 +134,23 @@ def find_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> list[
     cuts = _cuts(thumbs, times)
     gradual = _gradual(thumbs, times, [c.time for c in cuts])
     return sorted([*cuts, *gradual], key=lambda c: c.time)
+
+
+def sparse_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64], suspects: list[float]) -> list[ShotChange]:
+    """Transitions between frames that lie seconds apart.
+
+    Neighbours that differ are taken for two shots. The border is the suspected cut between them, where the packets
+    told of one, else the later frame itself: a sync sample, which encoders like to place on cuts.
+    """
+    if len(thumbs) < 2:
+        return []
+    change = distance(thumbs[1:], thumbs[:-1])
+    found = []
+    for i in np.flatnonzero(change >= SPARSE_CHANGE):
+        between = [s for s in suspects if times[i] < s <= times[i + 1]]
+        at = between[-1] if between else float(times[i + 1])
+        found.append(ShotChange("cut", at, at, float(change[i])))
+    return found
 
 
 def shots_from_changes(changes: list[ShotChange], duration: float) -> list[Shot]:
