@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import struct
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,19 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stills.errors import CorruptVideoError
-from stills.media import color
+from stills.media import color, planes
 from stills.types import Hdr, VideoInfo
 
 if TYPE_CHECKING:
-    from av.video.format import VideoFormat
     from av.video.frame import VideoFrame
 
 Picture = NDArray[np.uint8]
 
 _MAGIC = b"STF1"
-_PLANAR = re.compile(
-    r"yuvj?a?(420|422|440|444)p(9|10|12|14|16)?(le)?$|nv(12|16|24)$|p[024]1[026]le$|gray(9|10|12|14|16)?(le)?$"
-)
 _CROP_MARGIN = 8  # pixels around a crop, so that the chroma filter sees what it sees in the whole picture
 
 
@@ -63,28 +57,6 @@ class FrameLook:
     def coded(self, width: int, height: int) -> tuple[int, int]:
         """An upright size as it is before the turn."""
         return (height, width) if self.rotation in {90, 270} else (width, height)
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How the samples of a pixel format lie in its planes, for those that are looked at without conversion."""
-
-    depth: int
-    shift: int  # right shift that takes a stored sample to 8 bits
-    semi_planar: bool
-    gray: bool
-
-
-@lru_cache(maxsize=64)
-def _layout(name: str) -> _Layout | None:
-    if not _PLANAR.match(name):
-        return None
-    from av.video.format import VideoFormat
-
-    depth = VideoFormat(name).components[0].bits
-    high = name[0] == "p"  # p010: the ten bits are the upper ones of sixteen
-    shift = 8 if high else depth - 8
-    return _Layout(depth, shift, semi_planar=high or name.startswith("nv"), gray=name.startswith("gray"))
 
 
 class DecodedFrame:
@@ -127,16 +99,16 @@ class DecodedFrame:
 
         Nearly free: rows are skipped where there are plenty, then averaged.
         """
-        look, layout = self._look, _layout(self._frame.format.name)
+        look, layout = self._look, planes.layout_of(self._frame.format.name)
         size = look.coded(width, height)
         if layout is None:
             small: Any = cv2.resize(self._whole(), size, interpolation=cv2.INTER_AREA)
             return color.upright(
                 np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8), look.rotation, look.mirrored
             )
-        luma = _samples(self._frame, 0, layout)
+        luma = planes.samples(self._frame, 0, layout)
         step = max(1, min(8, luma.shape[0] // (4 * size[1])))
-        small = _to_8_bit(cv2.resize(luma[::step], size, interpolation=cv2.INTER_AREA), layout)
+        small = planes.to_8_bit(cv2.resize(luma[::step], size, interpolation=cv2.INTER_AREA), layout)
         if not look.full_range or look.hdr != "none":
             small = cv2.LUT(small, color.luma_table(look.full_range, look.hdr))
         return color.upright(np.asarray(small, np.uint8), look.rotation, look.mirrored)
@@ -146,17 +118,17 @@ class DecodedFrame:
 
         Planes are scaled one by one, so only the small picture is converted.
         """
-        look, layout = self._look, _layout(self._frame.format.name)
+        look, layout = self._look, planes.layout_of(self._frame.format.name)
         size = look.coded(width, height)
         if layout is None:
             small = cv2.resize(self._whole(), size, interpolation=cv2.INTER_AREA)
             return color.upright(np.ascontiguousarray(small[..., ::-1], np.uint8), look.rotation, look.mirrored)
-        planes = [_to_8_bit(_scale(plane, size), layout) for plane in _channels(self._frame, layout)]
+        parts = [planes.to_8_bit(planes.scale(part, size), layout) for part in planes.channels(self._frame, layout)]
         if layout.gray:
-            gray = planes[0] if look.full_range else cv2.LUT(planes[0], color.luma_table(look.full_range, "none"))
+            gray = parts[0] if look.full_range else cv2.LUT(parts[0], color.luma_table(look.full_range, "none"))
             picture = cv2.merge([gray, gray, gray])
         else:
-            picture = cv2.transform(cv2.merge(planes), color.yuv_to_bgr_matrix(look.space, look.full_range))
+            picture = cv2.transform(cv2.merge(parts), color.yuv_to_bgr_matrix(look.space, look.full_range))
         if look.hdr != "none":
             picture = cv2.LUT(picture, color.quick_curve(look.hdr))
         return color.upright(np.asarray(picture, np.uint8), look.rotation, look.mirrored)
@@ -182,12 +154,12 @@ class DecodedFrame:
         y0 = max(0, math.floor(cy / scale_y) - _CROP_MARGIN) & ~7
         x1 = min(frame.width, (math.ceil((cx + cw) / scale_x) + _CROP_MARGIN + 7) & ~7)
         y1 = min(frame.height, (math.ceil((cy + ch) / scale_y) + _CROP_MARGIN + 7) & ~7)
-        layout = _layout(frame.format.name)
+        layout = planes.layout_of(frame.format.name)
         part: Any
         if layout is None:
             part = self._whole()[y0:y1, x0:x1]
         else:
-            part = color.to_rgb(_cut(frame, x0, y0, x1, y1), look.space, look.full_range, look.hdr)
+            part = color.to_rgb(planes.cut(frame, x0, y0, x1, y1), look.space, look.full_range, look.hdr)
         if (full_w, full_h) == (frame.width, frame.height):
             region = part[cy - y0 : cy - y0 + ch, cx - x0 : cx - x0 + cw]
         else:
@@ -223,7 +195,7 @@ class DecodedFrame:
         import pyarrow as pa
 
         frame = self._frame
-        samples = b"".join(_rows(frame, index).tobytes() for index in range(len(frame.planes)))
+        samples = b"".join(planes.plane_rows(frame, index).tobytes() for index in range(len(frame.planes)))
         head: dict[str, Any] = {
             "pts": self.pts,
             "index": self.index,
@@ -257,7 +229,7 @@ class DecodedFrame:
             frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries = head["tags"]
             at = 0
             for index in range(len(frame.planes)):
-                target = _rows(frame, index)
+                target = planes.plane_rows(frame, index)
                 target[:] = samples[at : at + target.size].reshape(target.shape)
                 at += target.size
             look = FrameLook(**{**head["look"], "time_base": tuple(head["look"]["time_base"])})
@@ -275,102 +247,7 @@ class DecodedFrame:
 
     def _convert(self) -> Picture:
         look, frame = self._look, self._frame
-        simple = _layout(frame.format.name) is not None
-        plain = _cut(frame, 0, 0, frame.width, frame.height) if simple else _untagged(frame)
+        simple = planes.layout_of(frame.format.name) is not None
+        plain = planes.cut(frame, 0, 0, frame.width, frame.height) if simple else planes.untagged(frame)
         rgb = color.to_rgb(plain, look.space, look.full_range, look.hdr)
         return np.ascontiguousarray(rgb[: frame.height, : frame.width])
-
-
-def _row_bytes(fmt: VideoFormat, index: int, width: int) -> int:
-    """Bytes of samples in a row of plane ``index``, ``width`` samples wide, without padding."""
-    if fmt.name == "pal8" and index == 1:
-        return 1024
-    if not fmt.is_planar:
-        return (width * fmt.padded_bits_per_pixel + 7) // 8
-    inside = [component for component in fmt.components if component.plane == index]
-    return width * sum((component.bits + 7) // 8 for component in inside)
-
-
-def _rows(frame: VideoFrame, index: int) -> Picture:
-    """Plane ``index`` as bytes, (rows, bytes of samples): a view into the decoder's memory, top row first."""
-    plane: Any = frame.planes[index]  # a buffer, but its stub does not say so
-    if frame.format.name == "pal8" and index == 1:
-        return np.frombuffer(plane, np.uint8).reshape(1, -1)
-    view = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))
-    if plane.line_size < 0:
-        view = view[::-1]
-    rows: Picture = view[:, : _row_bytes(frame.format, index, plane.width)]
-    return rows
-
-
-def _samples(frame: VideoFrame, index: int, layout: _Layout) -> NDArray[Any]:
-    rows = _rows(frame, index)
-    return rows.view(np.uint16) if layout.depth > 8 else rows
-
-
-def _channels(frame: VideoFrame, layout: _Layout) -> list[NDArray[Any]]:
-    """Y, U, V (or only Y) as 2-D views, each in its own resolution."""
-    luma = _samples(frame, 0, layout)
-    if layout.gray:
-        return [luma]
-    if layout.semi_planar:
-        both = _samples(frame, 1, layout)
-        return [luma, np.ascontiguousarray(both[:, 0::2]), np.ascontiguousarray(both[:, 1::2])]
-    return [luma, _samples(frame, 1, layout), _samples(frame, 2, layout)]
-
-
-def _scale(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """``plane`` at ``size`` (width, height): averaged by a whole factor, then linear for the rest.
-
-    OpenCV averages fast by whole factors only (0.03 against 0.9 ms for 720p luma); at most factor − 1 columns are cut.
-    """
-    height, width = plane.shape
-    if (width, height) == size:
-        return plane
-    across, down = max(1, width // size[0]), max(1, height // size[1])
-    if across > 1 or down > 1:
-        columns, rows = width // across, height // down
-        plane = plane[: rows * down, : columns * across]
-        plane = np.asarray(cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA))
-        if (columns, rows) == size:
-            return plane
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR))
-
-
-def _to_8_bit(plane: Any, layout: _Layout) -> Any:
-    return plane if layout.depth == 8 else cv2.convertScaleAbs(plane, alpha=1 / (1 << layout.shift))
-
-
-def _cut(frame: VideoFrame, x0: int, y0: int, x1: int, y1: int) -> VideoFrame:
-    """The rectangle of ``frame`` (samples as coded, upper left corner on a multiple of 8) as a frame of its own.
-
-    Odd sizes grow to even ones, the last column and row repeated: swscale enlarges the chroma of 131 columns by 131/66,
-    that of a part by 2, so the part would get other colours. The new frame has none of the decoder's tags that PyAV
-    does not show (chroma position, interlacing) and that change how swscale converts: a frame restored from
-    :meth:`DecodedFrame.raw` has none either, and must give the same picture.
-    """
-    from av.video.frame import VideoFrame
-
-    part = VideoFrame(x1 - x0 + (x1 - x0) % 2, y1 - y0 + (y1 - y0) % 2, frame.format.name)
-    for index, plane in enumerate(frame.planes):
-        source, target = _rows(frame, index), _rows(part, index)
-        sample = source.shape[1] // plane.width
-        left = x0 // (1 if plane.width == frame.width else 2) * sample
-        top = y0 // (1 if plane.height == frame.height else 2)
-        inside = source[top : top + target.shape[0], left : left + target.shape[1]]
-        rows, columns = inside.shape
-        target[:rows, :columns] = inside
-        if columns < target.shape[1]:
-            target[:rows, columns:] = inside[:, columns - sample :]
-        target[rows:] = target[rows - 1]
-    return part
-
-
-def _untagged(frame: VideoFrame) -> VideoFrame:
-    """A copy of ``frame`` (of any format) without the decoder's tags."""
-    from av.video.frame import VideoFrame
-
-    copy = VideoFrame(frame.width, frame.height, frame.format.name)
-    for index in range(len(frame.planes)):
-        _rows(copy, index)[:] = _rows(frame, index)
-    return copy
