@@ -55,6 +55,7 @@ def main(control_fd: int, parent: int, preload: Sequence[str]) -> None:
     spawned = _Server(control, parent).serve()
     if spawned is not None:
         _work(*spawned)
+    os._exit(0)  # the parent waits, and tearing the heavy modules down in order helps nobody
 
 
 def _prctl(option: int, value: int) -> None:
