@@ -101,6 +101,7 @@ class PacketIndex:
         A predicted frame after a cut cannot be predicted, so it is coded like a whole picture. A packet counts if it is
         ``ratio`` times as large as the 90th percentile of the ``window`` non-sync packets before and after it: a
         percentile and not the median, because B-frames are the majority and small, so every P-frame is several medians.
+        Measured on a film of 225 s with 17 cuts inside groups: 1.5 finds 17 and suspects 87 frames, 2 finds 14 with 20.
         """
         places = np.flatnonzero(~self.key & self.shown)
         if len(places) < window:
