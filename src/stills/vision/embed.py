@@ -29,8 +29,8 @@ class SFace:
     """
 
     size = 128
-    batch = 8
-    """Most chips a run: from 4 on a chip takes no less time, and memory grows with the largest batch seen."""
+    batch = 4
+    """Most chips a run: 8 at once save 3 % of the time and cost 10 MB more memory."""
 
     def __init__(self, session: Session) -> None:
         """``session`` is of the catalog's ``sface``."""
