@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stills.errors import ModelError
+from stills.models.compiled import with_cache
 from stills.models.session import Array
 
 _MADV_DONTNEED = 4
 
 if TYPE_CHECKING:
-    from openvino import Core
+    from openvino import CompiledModel, Core
 
 
 class OpenVinoSession:
@@ -44,10 +45,18 @@ class OpenVinoSession:
             "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": precision,
         }
-        if cache is not None:
-            config["CACHE_DIR"] = str(cache)
+        core = _core()
+
+        def compile_graph(folder: Path | None) -> CompiledModel:
+            kept = {} if folder is None else {"CACHE_DIR": str(folder)}
+            return core.compile_model(path, "CPU", {**config, **kept})
+
         try:
-            self._compiled = _core().compile_model(path, "CPU", config)
+            if cache is None:
+                self._compiled = compile_graph(None)
+            else:
+                cache = cache / f"{path.stem}-{precision}-{threads}"
+                self._compiled = with_cache(cache, compile_graph)
             self._request = self._compiled.create_infer_request()
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot load it: {_first_line(error)}", path=str(path)) from error
@@ -86,6 +95,11 @@ class OpenVinoSession:
 def has_bf16() -> bool:
     """Whether this CPU computes in bf16 natively (AVX-512 BF16, AMX, or ARM's), by OpenVINO's own word."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def cpu_name() -> str:
+    """The processor's own name."""
+    return str(_core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
 
 
 def _release_pages(folder: Path) -> None:
