@@ -175,6 +175,31 @@ class DecodedFrame:
         bgr = cv2.cvtColor(np.asarray(region), cv2.COLOR_RGB2BGR)
         return color.upright(np.asarray(bgr, np.uint8), look.rotation, look.mirrored)
 
+    def crop_luma(self, x: float, y: float, w: float, h: float) -> Picture:
+        """The brightness of :meth:`crop_bgr`'s region: uint8 (h', w'), full range. Nearly free where pixels are square.
+
+        May be a view of the decoder's memory: not to be written to.
+        """
+        look, frame = self._look, self._frame
+        layout = planes.layout_of(frame.format.name)
+        if layout is None or look.coded(look.width, look.height) != (frame.width, frame.height):
+            region = self.crop_bgr(x, y, w, h)
+            if not region.size:
+                return np.empty(region.shape[:2], np.uint8)
+            return np.asarray(cv2.cvtColor(region, cv2.COLOR_BGR2GRAY), np.uint8)
+        left, top = max(0, math.floor(x)), max(0, math.floor(y))
+        right, bottom = min(look.width, math.ceil(x + w)), min(look.height, math.ceil(y + h))
+        if right <= left or bottom <= top:
+            return np.empty((max(0, bottom - top), max(0, right - left)), np.uint8)
+        cx, cy, cw, ch = color.coded_rectangle(
+            left, top, right - left, bottom - top,
+            width=look.width, height=look.height, rotation=look.rotation, mirrored=look.mirrored,
+        )  # fmt: skip
+        luma: Any = planes.to_8_bit(planes.samples(frame, 0, layout)[cy : cy + ch, cx : cx + cw], layout)
+        if not look.full_range or look.hdr != "none":
+            luma = cv2.LUT(luma, color.luma_table(look.full_range, look.hdr))
+        return color.upright(np.asarray(luma, np.uint8), look.rotation, look.mirrored)
+
     def picture(self) -> Picture:
         """The whole picture as a viewer sees it: uint8 RGB (height, width, 3), upright, square pixels, SDR.
 

@@ -34,21 +34,29 @@ PATCH_MARGIN = 0.45
 PATCH_SIDE = 320
 """Longest side of a kept patch in pixels; the mesh sees 256 and the embedding 112."""
 
+LEAST_EYES = 2.0
+"""Pixels between the eyes below which a face cannot be aligned, let alone be told from another."""
+
 MOMENT = 1.0
 """Seconds of a track that share one kept face."""
 
 MOMENTS = 12
 """Kept faces of a track at most; the least good give way."""
 
-LARGE_FACE = 0.14
-"""Size of a face, as a share of the picture's longer side, from which the small detector picture is enough."""
+LARGE_FACE = 0.08
+"""Size of a face, as a share of the picture's longer side, from which the small detector picture is enough: there it is
+still 26 pixels, and YuNet finds faces from about 10."""
+
+LEAST_MESHES = 2
+"""Faces of a track that are always measured with the mesh, where there are as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vision:
-    """The models of a worker."""
+    """The models of a worker. ``follower`` is a detector of its own: a change of size costs one a millisecond."""
 
     detector: Detector
+    follower: Detector
     embedder: Embedder
     landmarker: FaceLandmarker
 
@@ -114,7 +122,8 @@ class FaceCollector:
         side = self._side(frame.time)
         scale = side / max(self.video.width, self.video.height)
         width, height = (max(16, round(self.video.width * scale)), max(16, round(self.video.height * scale)))
-        found = self.vision.detector.detect(frame.small_bgr(width, height))
+        detector = self.vision.detector if side > self.parameters.follow_side else self.vision.follower
+        found = detector.detect(frame.small_bgr(width, height))
         sx, sy = self.video.width / width, self.video.height / height
         unit = np.array([sx, sy], np.float32)
         boxes: list[Box] = [(d.box[0] * sx, d.box[1] * sy, d.box[2] * sx, d.box[3] * sy) for d in found]
@@ -134,12 +143,12 @@ class FaceCollector:
         return min(p.detect_side, max(longer, p.follow_side))
 
     def _add(self, frame: DecodedFrame, box: Box, points: NDArray[np.float32], score: float, track: int) -> None:
-        kept = _cut_patch(frame, box)
-        if kept is None:
+        if np.hypot(*(points[1] - points[0])) < LEAST_EYES or (area := _around(frame, box)) is None:
             return
-        patch, scale, left, top = kept
-        local = ((points - np.array([left, top], np.float32)) * scale).astype(np.float32)
-        chip = align_face(patch, local)
+        # The grey face is nearly free; colour is converted only for faces that may be measured.
+        left, top, width, height = area
+        gray = frame.crop_luma(left, top, width, height)
+        chip = align_face(gray, points - np.array([left, top], np.float32))
         quality = quick_quality(
             box=box, landmarks=points, score=score, chip=chip, frame_size=(self.video.width, self.video.height)
         )
@@ -148,7 +157,7 @@ class FaceCollector:
         key = (track, self._epoch, int(frame.time / MOMENT))
         best = self._kept.get(key)
         if best is None or quality.value > best.row.quality.value:
-            self._kept[key] = _Kept(row, patch, scale, left, top, frame)
+            self._kept[key] = _keep(row, frame, area)
             self._limit(track)
 
     def _limit(self, track: int) -> None:
@@ -206,13 +215,16 @@ class FaceCollector:
     def _measure(self, kept: list[_Kept]) -> None:
         """Fit the mesh to the best of ``kept``, and embed the best of those."""
         p = self.parameters
-        best = sorted(kept, key=lambda k: -k.row.quality.value)[: p.mesh_faces]
-        for k in best:
-            mesh = self.vision.landmarker.fit(k.patch, k.in_patch(k.row.landmarks))
-            k.row.mesh = mesh
-            k.row.quality = face_quality(k.row.quality, mesh)
-        best.sort(key=lambda k: -k.row.quality.value)
-        chosen = best[: p.embedding_faces]
+        order = sorted(kept, key=lambda k: -k.row.quality.value)
+        best = 0.0
+        for n, k in enumerate(order[: p.mesh_faces]):
+            # Without the mesh the eyes count as open and the pose is taken as it looks: what is left cannot do better.
+            if n >= LEAST_MESHES and best >= k.row.quality.value:
+                break
+            k.row.mesh = self.vision.landmarker.fit(k.patch, k.in_patch(k.row.landmarks))
+            k.row.quality = face_quality(k.row.quality, k.row.mesh)
+            best = max(best, k.row.quality.value)
+        chosen = order[: p.embedding_faces]
         chips = np.stack([align_face(k.patch, k.in_patch(k.row.landmarks)) for k in chosen])
         for k, vector in zip(chosen, self.vision.embedder.embed(chips), strict=True):
             k.row.embedding = vector
@@ -224,20 +236,23 @@ class FaceCollector:
             row.track = order.setdefault(row.track, len(order))
 
 
-def _cut_patch(frame: DecodedFrame, box: Box) -> tuple[NDArray[np.uint8], float, float, float] | None:
-    """The picture around a face, at most ``PATCH_SIDE`` large: pixels, scale, left, top; ``None`` outside the frame."""
-    import cv2
-
+def _around(frame: DecodedFrame, box: Box) -> tuple[int, int, int, int] | None:
+    """The region around a face that is looked at: left, top, width, height; ``None`` where it is not in the frame."""
     x, y, w, h = box
     left, top = max(0, int(x - PATCH_MARGIN * w)), max(0, int(y - PATCH_MARGIN * h))
-    right, bottom = int(x + (1 + PATCH_MARGIN) * w) + 1, int(y + (1 + PATCH_MARGIN) * h) + 1
-    if right <= left or bottom <= top:
-        return None
-    patch = frame.crop_bgr(left, top, right - left, bottom - top)
-    if not patch.size:
-        return None
-    scale = min(1.0, PATCH_SIDE / max(patch.shape[:2]))
+    right = min(frame.width, int(x + (1 + PATCH_MARGIN) * w) + 1)
+    bottom = min(frame.height, int(y + (1 + PATCH_MARGIN) * h) + 1)
+    return None if right <= left or bottom <= top else (left, top, right - left, bottom - top)
+
+
+def _keep(row: FaceRow, frame: DecodedFrame, area: tuple[int, int, int, int]) -> _Kept:
+    """Cut the patch of a face, at most ``PATCH_SIDE`` large."""
+    import cv2
+
+    left, top, width, height = area
+    patch = frame.crop_bgr(left, top, width, height)
+    scale = min(1.0, PATCH_SIDE / max(width, height))
     if scale < 1.0:
-        size = (max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale)))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
         patch = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return patch, scale, float(left), float(top)
+    return _Kept(row, patch, scale, float(left), float(top), frame)

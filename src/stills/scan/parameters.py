@@ -31,6 +31,7 @@ class ScanParameters:
         decode: ``"sparse"``: key frames and the frames behind suspected cuts; ``"references"``: all but frames that no
             other frame needs; ``"all"``.
         sample_interval: Least seconds between two frames in which faces are looked for.
+        slow_interval: The same after some seconds without a change: a long take needs fewer looks.
         detect_side: Longer side, in pixels, of the picture that the detector sees.
         follow_side: The same between full looks, where all known faces are large; equal to ``detect_side`` for never.
         full_look_interval: Seconds after which the detector sees the large picture again.
@@ -47,12 +48,13 @@ class ScanParameters:
     effort: Effort = "balanced"
     decode: Literal["sparse", "references", "all"] = "references"
     sample_interval: float = 0.24
+    slow_interval: float = 0.48
     detect_side: int = 640
     follow_side: int = 320
     full_look_interval: float = 0.96
     detect_score: float = 0.6
     mesh_faces: int = 6
-    embedding_faces: int = 5
+    embedding_faces: int = 4
     max_gap: float = 1.0
     segment_seconds: float = 30.0
     sparse_budget: float = 0.2
@@ -73,6 +75,7 @@ def scan_parameters(
             effort=effort,
             decode="sparse",
             sample_interval=0.2,
+            slow_interval=0.2,
             follow_side=640,
             mesh_faces=3,
             embedding_faces=3,
@@ -86,6 +89,7 @@ def scan_parameters(
             effort=effort,
             decode="all",
             sample_interval=0.0,
+            slow_interval=0.0,
             detect_side=960,
             follow_side=960,
             mesh_faces=24,

@@ -103,8 +103,7 @@ class Scanner:
     def probe(self, path: str, *, cancel: CancelToken | None = None) -> VideoInfo:
         """What the video at ``path`` is. Raises ``InputError`` and its children."""
         content_id(path)  # what is no file at all is refused here, with no process started
-        video: VideoInfo = self._call("probe_video", (path,), path, cancel)[0]
-        return video
+        return self._probe(path, cancel)[0]
 
     def warm_up(self) -> None:
         """Start the worker processes now, while the caller does something else."""
@@ -132,7 +131,7 @@ class Scanner:
         fallbacks = self._fallbacks()
         _ensure_models()
         parameters = self._parameters(self._settings.scan.effort)
-        video, packets = self._call("probe_video", (path,), path, cancel)
+        video, packets = self._probe(path, cancel)
         work = _Work(path, content, video, packets, parameters, started)
         if not self._settings.scan.resume:
             self._store.drop_segments(content, parameters.to_json())
@@ -207,6 +206,12 @@ class Scanner:
             )
             self._pool.start()
         return self._pool
+
+    def _probe(self, path: str, cancel: CancelToken | None) -> tuple[VideoInfo, PacketIndex]:
+        """What the video is, and its packets, found out in a worker."""
+        found: tuple[VideoInfo, PacketIndex]
+        found = self._call("probe_video", (path, self._settings.limits.max_pixels), path, cancel)
+        return found
 
     def _call(self, function: str, args: tuple[Any, ...], path: str, cancel: CancelToken | None) -> Any:
         """Run one function in a worker."""
@@ -293,9 +298,11 @@ class Scanner:
             work.warnings.append(
                 f"{segment.start_time:.1f}–{segment.end_time:.1f} s were not looked at: {error.message}"
             )
+        if damaged := sum(int(p.notes.get("damaged", 0)) for p in parts):
+            work.warnings.append(f"{damaged} damaged frame{'s' * (damaged > 1)} could be restored in part only")
         if errors := sum(int(p.notes["errors"]) for p in parts):
             first = next(p.notes["first_error"] for p in parts if p.notes["first_error"])
-            work.warnings.append(f"{errors} packets could not be decoded ({first}); the rest was used")
+            work.warnings.append(f"{errors} packet{'s' * (errors > 1)} could not be decoded ({first})")
         json = work.parameters.to_json()
         times = frames["time"].filter(frames["analysed"]).to_numpy()
         report = ScanReport(
@@ -318,7 +325,7 @@ class Scanner:
             report=report,
             fallbacks=fallbacks,
             warnings=tuple(work.warnings),
-            partial=bool(work.failed or work.warnings),
+            partial=bool(work.failed or work.warnings or work.video.missing_end),
         )
         if work.stopped:
             return index  # not kept: the finished segments are, and the next call goes on from there

@@ -27,6 +27,9 @@ SUDDEN_CHANGE = 0.25
 LEAST_INTERVAL = 0.08
 """Seconds between two looks for faces, however much the picture changes."""
 
+SETTLED = 2.0
+"""Seconds after a change until looks become fewer; after twice as many they are as few as they get."""
+
 HOLD_BYTES = 96 << 20
 """Decoded frames of likely picks that a worker holds until its segment ends."""
 
@@ -79,16 +82,18 @@ def scan_segment(
     faces = FaceCollector(video, parameters, vision, HOLD_BYTES if task.spill else 0)
     next_look = float("-inf")
     last_look = float("-inf")
+    last_change = 0.0
     for frame in _frames(task, stats):
         change = signals.add(frame)
         if change >= SUDDEN_CHANGE:
             faces.picture_changed()
+            last_change = frame.time
             next_look = min(next_look, max(frame.time, last_look + LEAST_INTERVAL))
         if frame.time >= next_look or parameters.decode == "sparse":
             faces.look(frame)
             signals.analysed[-1] = True
             last_look = frame.time
-            next_look = frame.time + parameters.sample_interval
+            next_look = frame.time + _interval(parameters, frame.time - last_change)
         if on_frame is not None:
             on_frame(frame.pts, frame.time)
     thumbs = np.stack(signals.thumbs) if signals.thumbs else np.zeros((0, THUMB_SIZE[1], THUMB_SIZE[0]), np.uint8)
@@ -100,11 +105,18 @@ def scan_segment(
     notes = {
         "frames_decoded": stats.frames,
         "errors": stats.errors,
+        "damaged": stats.damaged,
         "first_error": stats.first_error,
         "changes": [[c.kind, c.start, c.end, c.strength] for c in changes],
         "context": _context(thumbs, times),
     }
     return SegmentRows(segment.number, signals.table(), face_table(faces.rows), notes)
+
+
+def _interval(parameters: ScanParameters, calm: float) -> float:
+    """Seconds until faces are looked for again, ``calm`` seconds after the picture last changed at once."""
+    slow = min(1.0, max(0.0, calm / SETTLED - 1.0))
+    return parameters.sample_interval + slow * (parameters.slow_interval - parameters.sample_interval)
 
 
 def _frames(task: SegmentTask, stats: DecodeStats) -> Iterator[DecodedFrame]:

@@ -15,7 +15,7 @@ from stills.media.probe import probe_with_packets
 from stills.media.sandbox import report
 from stills.models import Session, open_session, place
 from stills.scan.faces import Vision
-from stills.scan.parameters import MODELS, ScanParameters
+from stills.scan.parameters import ScanParameters
 from stills.scan.plan import SegmentTask
 from stills.scan.segment import scan_segment
 from stills.types import VideoInfo
@@ -33,9 +33,9 @@ class _Loaded:
 _loaded: list[_Loaded] = []  # at most one: a worker keeps its models between segments
 
 
-def probe_video(path: str) -> tuple[VideoInfo, PacketIndex]:
+def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
     """Probe ``path`` and list its packets."""
-    return probe_with_packets(path)
+    return probe_with_packets(path, max_pixels=max_pixels)
 
 
 def scan_part(task: SegmentTask) -> SegmentRows:
@@ -58,17 +58,18 @@ def decode_pictures(
 
 
 def _vision(parameters: ScanParameters) -> Vision:
-    key = (parameters.device, parameters.precision, parameters.detect_score)
+    score = parameters.detect_score
+    key = (parameters.device, parameters.precision, score)
     if not _loaded or _loaded[0].key != key:
         import cv2
 
         cv2.setNumThreads(1)  # a worker is one core's work; more threads would fight the other workers
-        sessions = {name: _session(name, parameters) for name in MODELS}
-        detector = make_detector("yunet", sessions["yunet"], score_threshold=parameters.detect_score)
-        embedder = make_embedder("sface", sessions["sface"])
-        _loaded[:] = [
-            _Loaded(key, Vision(detector, embedder, make_landmarker(sessions["landmarks"], sessions["blendshapes"])))
-        ]
+        detector, follower = (
+            make_detector("yunet", _session("yunet", parameters), score_threshold=score) for _ in range(2)
+        )
+        embedder = make_embedder("sface", _session("sface", parameters))
+        landmarker = make_landmarker(_session("landmarks", parameters), _session("blendshapes", parameters))
+        _loaded[:] = [_Loaded(key, Vision(detector, follower, embedder, landmarker))]
     return _loaded[0].vision
 
 

@@ -78,9 +78,9 @@ def quick_quality(
     """The quality of a face from what the detector gives, without the mesh: no ``eyes``, and a rough pose.
 
     ``box`` and the five ``landmarks`` are in pixels of the upright frame, whose width and height are ``frame_size``;
-    ``chip`` is the aligned BGR face, 112 × 112. Some 0.3 ms. Values are to be compared with other quick ones.
+    ``chip`` is the aligned face, 112 × 112, grey or BGR. Some 0.3 ms. Values are to be compared with other quick ones.
     """
-    gray = np.asarray(cv2.cvtColor(chip, cv2.COLOR_BGR2GRAY), np.uint8)
+    gray = chip if chip.ndim == 2 else np.asarray(cv2.cvtColor(chip, cv2.COLOR_BGR2GRAY), np.uint8)
     return combine(
         {
             "size": size_part(box, frame_size),
