@@ -27,8 +27,8 @@ T = TypeVar("T")
 def with_cache(folder: Path, load: Callable[[Path | None], T]) -> T:
     """``load`` something with ``folder`` as its cache; ``None`` where there can be none (the folder cannot be written).
 
-    ``load`` must leave its cache as ``*.blob`` files in the folder; it is called again after filling it. Loading from a whole cache runs beside others;
-    filling one runs alone, and whoever waited for it finds it full.
+    ``load`` must leave its cache as ``*.blob`` files in the folder; it is called again after filling it. Loading from a
+    whole cache runs beside others; filling one runs alone, and whoever waited for it finds it full.
     """
     with _locked(folder, fcntl.LOCK_SH) as readable:
         if readable and _whole(folder):

@@ -1,9 +1,9 @@
 """One number for how good a face is to look at, and what it is made of.
 
-    value = Π partᵂ, a geometric mean with the weights W of ``WEIGHTS`` (of the parts that are there, adding up to 1)
+    value = Π partᵂ, a geometric mean with the weights W of ``WEIGHTS``, which add up to 1
 
 A geometric mean, as nothing makes up for a part that fails: a large, well-lit face with closed eyes is no still. Each
-part is in 0…1 and only ever raises the value. No part counts as less than ``FLOOR``, so that the others still order the
+part is in 0…1 and only ever raises the value; one that was not measured counts as 1. No part counts as less than ``FLOOR``, so that the others still order the
 faces of a person who is never seen well.
 
 | part | 1 is | 0 is |
@@ -78,7 +78,7 @@ def quick_quality(
     """The quality of a face from what the detector gives, without the mesh: no ``eyes``, and a rough pose.
 
     ``box`` and the five ``landmarks`` are in pixels of the upright frame, whose width and height are ``frame_size``;
-    ``chip`` is the aligned face, 112 × 112, grey or BGR. Some 0.3 ms. Values are to be compared with other quick ones.
+    ``chip`` is the aligned face, 112 × 112, grey or BGR. Some 0.3 ms. The value is an upper bound, but for the pose.
     """
     gray = chip if chip.ndim == 2 else np.asarray(cv2.cvtColor(chip, cv2.COLOR_BGR2GRAY), np.uint8)
     return combine(
@@ -109,11 +109,12 @@ def face_quality(quick: Quality, mesh: FaceMesh) -> Quality:
 
 
 def combine(parts: Mapping[str, float]) -> Quality:
-    """The weighted geometric mean of ``parts``; names must be those of ``WEIGHTS``, at least one."""
-    total = sum(WEIGHTS[name] for name in parts)
+    """The weighted geometric mean of ``parts``, whose names must be among those of ``WEIGHTS``; missing ones count as 1.
+
+    So what is known of a face in part is never worth less than it is once all of it is known.
+    """
     logs = sum(WEIGHTS[name] * math.log(min(1.0, max(FLOOR, value))) for name, value in parts.items())
-    ordered = {name: float(parts[name]) for name in WEIGHTS if name in parts}
-    return Quality(math.exp(logs / total), ordered)
+    return Quality(math.exp(logs), {name: float(parts[name]) for name in WEIGHTS if name in parts})
 
 
 def size_part(box: Box, frame_size: tuple[int, int]) -> float:
