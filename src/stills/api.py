@@ -53,6 +53,16 @@ class PeopleResult:
         """How much of the video was looked at."""
         return self.index.report
 
+    @property
+    def partial(self) -> bool:
+        """Whether only a part of the video could be read; :attr:`warnings` say why."""
+        return self.index.partial
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the video, and what went wrong in scanning it."""
+        return self.index.all_warnings
+
     def to_json(self) -> dict[str, Any]:
         """The result as ``people.json`` holds it (schema ``stills/people/1``), before pictures have files."""
         from stills.render.results import people_document

@@ -43,6 +43,7 @@ class VideoInfo:
     ``width`` and ``height`` are the display size: after sample aspect ratio (the width is scaled) and rotation.
     ``rotation`` is the clockwise turn in degrees (0, 90, 180, 270) that makes a decoded frame upright; a ``mirrored``
     frame is flipped left-right after it. ``duration`` is in seconds, from the first frame shown to the end of the last.
+    ``missing_end`` is how many seconds more the file declares than it holds: it was cut off. 0 where that is not known.
     """
 
     path: str
@@ -73,6 +74,7 @@ class VideoInfo:
     bit_rate: int | None
     file_size: int
     warnings: tuple[str, ...] = ()
+    missing_end: float = 0.0
 
     @property
     def has_cover_art(self) -> bool:

@@ -29,6 +29,8 @@ class Result:
     people: tuple[str, ...] = ("somebody", "somebody else")
     fallbacks: tuple[Fallback, ...] = ()
     video: Video = field(default_factory=Video)
+    partial: bool = False
+    warnings: tuple[str, ...] = ()
     scan: ScanReport = field(default_factory=lambda: ScanReport("balanced", 100, 50, 20, 1.0, 1.5))
 
     def save(self, out: Path, *, name: str, cancel: Any = None) -> list[Path]:

@@ -118,10 +118,23 @@ def test_larger_of_two_videos_is_chosen(tmp_path):
     assert (info.width, info.video_streams) == (160, 2)
 
 
-def test_too_many_pixels_are_refused_before_decoding(tmp_path, monkeypatch):
-    monkeypatch.setattr(probe_module, "MAX_PIXELS", 128 * 96 - 1)
+def test_too_many_pixels_are_refused_before_decoding(tmp_path):
+    path = make(tmp_path / "a.mp4", Movie(frames=2))
+    assert probe(path, max_pixels=128 * 96).width == 128
     with pytest.raises(LimitError, match="128×96"):
-        probe(make(tmp_path / "a.mp4", Movie(frames=2)))
+        probe(path, max_pixels=128 * 96 - 1)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_what_is_missing_at_the_end_is_said(tmp_path, suffix):
+    options = (("movflags", "+faststart"),) if suffix == "mp4" else ()
+    path = make(tmp_path / f"a.{suffix}", Movie(frames=100, container_options=options))
+    assert probe(path).missing_end == 0
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    info = probe(path)
+    assert info.duration + info.missing_end == pytest.approx(4.0, abs=0.05)
+    assert info.missing_end > 1
+    assert any("too early" in warning for warning in info.warnings)
 
 
 def test_nothing_decodable_is_corrupt(tmp_path):

@@ -31,7 +31,7 @@ def command(inputs: tuple[str, ...], **given: Any) -> int:
 
         def probe(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
             info = scanner.probe(path)
-            return Outcome(_describe(info), fields={"video": _json(info)})
+            return Outcome(_describe(info), partial=info.missing_end > 0, fields={"video": _json(info)})
 
         return run_each(session, videos, probe)
 

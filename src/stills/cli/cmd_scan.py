@@ -47,6 +47,8 @@ def command(inputs: tuple[str, ...], dry_run: bool, **given: Any) -> int:
             return Outcome(
                 f"{path}: {clock(index.video.duration)}, {how}",
                 fallbacks=index.fallbacks,
+                partial=index.partial,
+                warnings=index.all_warnings,
                 fields={
                     "cached": report.cached,
                     "frames_decoded": report.frames_decoded,

@@ -50,6 +50,8 @@ def find_people(session: Session, videos: Sequence[Input], out: Path) -> int:
                 found=found > 0,
                 files=files,
                 fallbacks=result.fallbacks,
+                partial=result.partial,
+                warnings=result.warnings,
                 fields={"people": found, "cached": result.scan.cached, "seconds": round(result.scan.seconds, 3)},
             )
 

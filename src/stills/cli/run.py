@@ -24,12 +24,17 @@ EXIT_FAILED, EXIT_SOME_FAILED, EXIT_NOTHING, EXIT_INTERRUPTED = 1, 3, 4, 130
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one input gave. ``found`` is false where all went well but nothing in it qualifies."""
+    """What one input gave. ``found`` is false where all went well but nothing in it qualifies.
+
+    ``partial`` says that only a part of it could be read; ``warnings`` say why, or what else is odd about it.
+    """
 
     line: str
     found: bool = True
     files: Sequence[Path] = ()
     fallbacks: Sequence[Fallback] = ()
+    partial: bool = False
+    warnings: Sequence[str] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -153,9 +158,14 @@ def _tell(session: Session, item: Input, outcome: Outcome) -> None:
         session.events.emit("fallback", input=item.path, code=fallback.code, message=fallback.message)
         if not session.quiet:
             note(f"note: {item.path}: {fallback.message}")
+    if not session.quiet:
+        said = [*(["only a part of this video could be read"] if outcome.partial else []), *outcome.warnings]
+        if said:
+            note(f"warning: {item.path}: {'; '.join(said)}")
     session.events.emit(
-        "result", input=item.path, found=outcome.found, files=[str(f) for f in outcome.files], **outcome.fields
-    )
+        "result", input=item.path, found=outcome.found, files=[str(f) for f in outcome.files],
+        partial=outcome.partial, warnings=list(outcome.warnings), **outcome.fields,
+    )  # fmt: skip
     if session.events.enabled or session.quiet:
         return
     line(outcome.line)

@@ -33,6 +33,11 @@ class Index:
     partial: bool = False
     folder: str | None = None
 
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """What is odd about the video and what went wrong in scanning it, each once."""
+        return tuple(dict.fromkeys((*self.video.warnings, *self.warnings)))
+
     def shot_list(self) -> tuple[Shot, ...]:
         """The shots as values, in order."""
         rows = self.shots.select(["start", "end", "transition_in"]).to_pylist()

@@ -75,12 +75,16 @@ class DecodePlan:
 
 @dataclass(slots=True)
 class DecodeStats:
-    """What one :func:`decode` did; filled while it runs. ``dropped``: frames without a time of their own."""
+    """What one :func:`decode` did; filled while it runs.
+
+    ``dropped``: frames without a time of their own. ``damaged``: frames given that the decoder could only make in part.
+    """
 
     packets: int = 0
     frames: int = 0
     errors: int = 0
     dropped: int = 0
+    damaged: int = 0
     first_error: str | None = None
 
     def note(self, error: Exception) -> None:
@@ -137,6 +141,7 @@ def decode(
                     break
                 if plan.wants(pts) and (run.wanted is None or pts in run.wanted):
                     stats.frames += 1
+                    stats.damaged += frame.is_corrupt
                     yield DecodedFrame(frame, look, pts, stats.frames - 1)
     if plan.device == "cuda" and stats.errors and not stats.frames:
         raise DeviceError(

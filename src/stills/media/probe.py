@@ -13,11 +13,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stills.errors import CorruptVideoError, LimitError, MemoryLimitError, NotAVideoError
 from stills.media.packets import PacketIndex, PacketListBuilder, ReadLog, read_packets
 from stills.media.source import PathLike, open_source
+from stills.media.timing import VFR_FRAMES, duration, frame_rate, is_variable, missing_end
 from stills.types import Hdr, VideoInfo
 
 if TYPE_CHECKING:
@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 1 << 27
 """Largest coded picture (16384×8192): 8K has a quarter of it; beyond are mostly files made to exhaust memory."""
 
-VFR_FRAMES = 200
-"""Frames whose gaps decide about variable frame rate."""
-
 _REORDER_MARGIN = 32  # packets read beyond those, since the last ones in decode order are not the last ones shown
-_CUT_TAIL = 4
 _PROBE_BYTES = 64 << 20  # a probe reads at most this much of very high bit rates
 _FIRST_FRAME_PACKETS = 600  # packets tried for a first frame: broken files may begin with many that do not decode
 _MAX_ASPECT = 20  # sample aspect ratios beyond 20:1 are damage, not geometry
@@ -51,41 +47,44 @@ class _Findings:
     first_error: str | None
 
 
-def probe(path: PathLike) -> VideoInfo:
+def probe(path: PathLike, *, max_pixels: int = MAX_PIXELS) -> VideoInfo:
     """What the video in ``path`` is. Reads the first packets only and decodes one frame: a few milliseconds.
 
     Raises:
         InputError: the file cannot be read.
         NotAVideoError: there is no video in it.
         CorruptVideoError: no frame can be decoded.
-        LimitError: its pictures are larger than ``MAX_PIXELS``.
+        LimitError: its pictures have more than ``max_pixels``.
     """
-    info, _, complete = _probe(path, every_packet=False)
+    info, _, complete = _probe(path, every_packet=False, max_pixels=max_pixels)
     if info.duration > 0 or complete:
         return info
-    return probe_with_packets(path)[0]
+    return probe_with_packets(path, max_pixels=max_pixels)[0]
 
 
-def probe_with_packets(path: PathLike) -> tuple[VideoInfo, PacketIndex]:
+def probe_with_packets(path: PathLike, *, max_pixels: int = MAX_PIXELS) -> tuple[VideoInfo, PacketIndex]:
     """As :func:`probe`, with the list of all packets: exact frame count and duration. Reads the whole file once."""
-    info, packets, _ = _probe(path, every_packet=True)
+    info, packets, _ = _probe(path, every_packet=True, max_pixels=max_pixels)
     return info, packets
 
 
-def _probe(path: PathLike, *, every_packet: bool) -> tuple[VideoInfo, PacketIndex, bool]:
+def _probe(path: PathLike, *, every_packet: bool, max_pixels: int) -> tuple[VideoInfo, PacketIndex, bool]:
     name = os.fspath(path)
     with open_source(path) as container:
-        stream = choose_stream(container, name)
+        stream = choose_stream(container, name, max_pixels)
         found = _read(container, stream, every_packet)
         if found.frame is None:
             detail = f" ({found.first_error})" if found.first_error else ""
+            if not detail and not found.packets.key.any():
+                detail = " (it has no key frame to start from)"
             raise CorruptVideoError(
                 f"no frame of this video can be decoded{detail}", path=name, remedy="copy or download it again"
             )
+        _check_size(found.frame.width, found.frame.height, max_pixels, name)  # headers lie
         return _describe(container, stream, found, found.frame, name), found.packets, found.complete
 
 
-def choose_stream(container: InputContainer, path: str) -> VideoStream:
+def choose_stream(container: InputContainer, path: str, max_pixels: int = MAX_PIXELS) -> VideoStream:
     """The real video stream: never a cover picture; of several the one with packets, default, largest, longest, first.
 
     Raises ``NotAVideoError``, ``CorruptVideoError`` (a stream without a usable decoder) or ``LimitError``.
@@ -104,11 +103,17 @@ def choose_stream(container: InputContainer, path: str) -> VideoStream:
             "the video's header is damaged, or no decoder knows its format", path=path, remedy="copy it again"
         )
     stream = max(usable, key=_preference)
-    pixels = stream.codec_context.width * stream.codec_context.height
-    if pixels > MAX_PIXELS:
-        size = f"{stream.codec_context.width}×{stream.codec_context.height}"
-        raise LimitError(f"its pictures are too large: {size}, at most {MAX_PIXELS} pixels are decoded", path=path)
+    _check_size(stream.codec_context.width, stream.codec_context.height, max_pixels, path)
     return stream
+
+
+def _check_size(width: int, height: int, max_pixels: int, path: str) -> None:
+    if width * height > max_pixels:
+        raise LimitError(
+            f"its pictures are too large: {width}×{height}, at most {max_pixels} pixels are decoded",
+            path=path,
+            remedy="allow more with --max-pixels",
+        )
 
 
 def _preference(stream: VideoStream) -> tuple[bool, bool, int, int, int]:
@@ -179,9 +184,12 @@ def _describe(
     width, height = max(1, round(frame.width * aspect)), frame.height
     if rotation in {90, 270}:
         width, height = height, width
-    variable = _is_variable(packets.presentation_pts[packets.presentation_pts >= start], found.complete, time_base)
-    rate = _frame_rate(stream, packets, time_base, variable)
-    duration = _duration(container, stream, found, start, rate)
+    variable = is_variable(packets.presentation_pts[packets.presentation_pts >= start], found.complete, time_base)
+    rate = frame_rate(stream, packets, time_base, variable)
+    length = duration(container, stream, packets, complete=found.complete, start=start, rate=rate)
+    missing = missing_end(container, stream, packets, start) if found.complete else 0.0
+    if missing:
+        warnings.append(f"the file ends {missing:.1f} s too early: it was cut off, or its end is damaged")
     hdr: Hdr = "pq" if frame.color_trc == _PQ else "hlg" if frame.color_trc == _HLG else "none"
     if found.decode_errors:
         warnings.append(f"{found.decode_errors} packets at the start cannot be decoded")
@@ -202,7 +210,7 @@ def _describe(
         variable_frame_rate=variable,
         time_base=time_base,
         start_pts=start,
-        duration=duration,
+        duration=length,
         frame_count=len(packets.presentation_pts) if found.complete else stream.frames or None,
         hdr=hdr,
         color_space=_matrix(frame, hdr),
@@ -214,6 +222,7 @@ def _describe(
         bit_rate=context.bit_rate or container.bit_rate or None,
         file_size=container.size,
         warnings=tuple(warnings),
+        missing_end=missing,
     )
 
 
@@ -256,58 +265,6 @@ def _aspect(ratio: Fraction | None, warnings: list[str]) -> Fraction:
         warnings.append(f"the sample aspect ratio {ratio} is senseless and was ignored")
         return Fraction(1)
     return ratio
-
-
-def _is_variable(times: NDArray[np.int64], complete: bool, time_base: Fraction) -> bool:
-    """At least two, and 2 %, of the first gaps differ by more than 20 % from the median gap (with five frames or more).
-
-    A difference of a millisecond is no difference: containers round time stamps to it. The last frames of a file do not
-    count if it has many: where it was cut off, the B-frames between them are missing.
-    """
-    if complete and len(times) >= 6 * _CUT_TAIL:
-        times = times[:-_CUT_TAIL]
-    times = times[:VFR_FRAMES]
-    if len(times) < 5:
-        return False
-    gaps = np.diff(times)
-    median = float(np.median(gaps))
-    tolerance = max(0.2 * median, float(Fraction(1, 1000) / time_base))
-    odd = int(np.count_nonzero(np.abs(gaps - median) > tolerance))
-    return odd >= max(2, 0.02 * len(gaps))
-
-
-def _frame_rate(stream: VideoStream, packets: PacketIndex, time_base: Fraction, variable: bool) -> Fraction | None:
-    """The rate that the packets show, in the exact form that a header has for it (mean rate where it varies)."""
-    times = packets.presentation_pts
-    headers = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
-    if len(times) < 2:
-        return next((rate for rate in headers if rate <= 1000), None)
-    mean, usual = Fraction(int(times[-1] - times[0]), len(times) - 1), packets.frame_ticks
-    # Time stamps in milliseconds are rounded, so the mean is the better measure; a lost frame spoils the mean only.
-    near = abs(mean - usual) <= max(0.03 * usual, 0.5)
-    measured = 1 / ((mean if variable or near or not usual else usual) * time_base)
-    close = [rate for rate in headers if abs(rate - measured) <= measured / 50]
-    if close:
-        return min(close, key=lambda rate: (rate.denominator not in {1, 1001}, abs(rate - measured)))
-    return measured.limit_denominator(1001)
-
-
-def _duration(
-    container: InputContainer, stream: VideoStream, found: _Findings, start: int, rate: Fraction | None
-) -> float:
-    """Seconds from the first frame shown to the end of the last."""
-    time_base = stream.time_base or Fraction(1, 90000)
-    if found.complete:
-        ticks: Fraction | int = max(0, found.packets.end_pts - start)
-        if not ticks and rate:
-            ticks = Fraction(int(np.count_nonzero(found.packets.shown))) / rate / time_base
-        return round(float(ticks * time_base), 6)
-    if stream.duration:
-        return round(float(max(0, (stream.start_time or 0) + stream.duration - start) * time_base), 6)
-    if container.duration:
-        begin = Fraction(container.start_time or 0, 1_000_000)
-        return round(float(max(Fraction(0), begin + Fraction(container.duration, 1_000_000) - start * time_base)), 6)
-    return 0.0
 
 
 def _matrix(frame: VideoFrame, hdr: Hdr) -> str:
