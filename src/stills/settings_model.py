@@ -106,7 +106,7 @@ class ScanSettings(Section):
     """auto uses bf16 where that was measured to be harmless and the CPU has it; f32 never does."""
     resume: bool = True
     """Go on where an interrupted scan stopped, and use what was measured before."""
-    segment_seconds: float = Field(default=30.0, ge=2, le=3600)
+    segment_seconds: float = Field(default=15.0, ge=2, le=3600)
     """Length of a piece of work, in seconds of video; what a crash costs."""
 
 
@@ -115,8 +115,8 @@ class LimitSettings(Section):
 
     max_memory: int | None = Field(default=4096, ge=256)
     """Memory that one decoder process may use, in MB."""
-    max_pixels: int = Field(default=8192 * 8192, ge=4096)
-    """Largest frame that is decoded, in pixels."""
+    max_pixels: int = Field(default=1 << 27, ge=4096)
+    """Largest frame that is decoded, in pixels; the default is 16384x8192."""
     video_timeout: float | None = Field(default=None, gt=0)
     """Longest time for one video, in seconds."""
     frame_timeout: float | None = Field(default=30.0, gt=0)

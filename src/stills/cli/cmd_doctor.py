@@ -17,4 +17,4 @@ def command(**given: Any) -> int:
     session = options.start(**given)
     from stills.cli.models_work import show_doctor
 
-    return show_doctor(session.events)
+    return show_doctor(session)

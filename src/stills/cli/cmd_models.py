@@ -21,7 +21,7 @@ def list_models(**given: Any) -> int:
     events = options.talk(**given)
     from stills.cli.models_work import show_list
 
-    return show_list(events)
+    return show_list(events, quiet=given["quiet"])
 
 
 @command.command("pull")
@@ -44,4 +44,4 @@ def verify_models(names: tuple[str, ...], **given: Any) -> int:
     events = options.talk(**given)
     from stills.cli.models_work import verify_all
 
-    return verify_all(events, names)
+    return verify_all(events, names, quiet=given["quiet"])

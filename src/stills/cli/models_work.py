@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from stills.cli.events import Events
+from stills.cli.options import Session
 from stills.cli.say import count, line, log, note, report_error
 from stills.errors import StillsError
 from stills.models.catalog import DEFAULT_STACK
 from stills.models.store import Verification, models_dir, pull, verify
 
 
-def show_list(events: Events) -> int:
+def show_list(events: Events, *, quiet: bool) -> int:
     """Say of every model what it is, its licence and whether it is here."""
     rows = verify()
     for row in rows:
         events.emit("result", **_fields(row), title=row.entry.title, task=row.entry.task, source=row.entry.source,
                     default=row.entry.name in DEFAULT_STACK, size=row.entry.size)  # fmt: skip
-    if events.enabled:
+    if events.enabled or quiet:
         return 0
     line(f"models in {models_dir()}")
     _table(
@@ -55,7 +57,7 @@ def pull_all(events: Events, names: Sequence[str], *, force: bool, quiet: bool) 
     return _code(failed, len(wanted))
 
 
-def verify_all(events: Events, names: Sequence[str]) -> int:
+def verify_all(events: Events, names: Sequence[str], *, quiet: bool) -> int:
     """Check the hashes of what is here; the exit code is 0 only if the models asked for are here and whole.
 
     Without names, models that are fetched only where asked for may be missing.
@@ -67,11 +69,34 @@ def verify_all(events: Events, names: Sequence[str]) -> int:
         bad = row.state == "damaged" or (row.state == "missing" and needed)
         failed += bad
         events.emit("result", **_fields(row))
-        if not events.enabled:
+        if not (events.enabled or quiet):
             line(f"{row.entry.name}: {row.state}{f' ({row.detail})' if row.detail else ''}")
     if failed:
         report_error(f"{count(failed, 'model')} missing or damaged in {models_dir()} — run `stills models pull`")
     return _code(failed, len(rows))
+
+
+def show_doctor(session: Session) -> int:
+    """Say what is here and what is not; the exit code is 1 where stills cannot work."""
+    from stills.models.doctor import doctor_report
+
+    rows = doctor_report([("cache", session.settings.cache_folder)])
+    for row in rows:
+        session.events.emit("result", **asdict(row))
+    if not (session.events.enabled or session.quiet):
+        topic = ""
+        for row in rows:
+            if row.topic != topic:
+                topic = row.topic
+                line(topic)
+            # What must be acted on stands out at the start of its line.
+            mark = {"ok": "  ", "info": "  ", "warning": "? ", "error": "! "}[row.health]
+            remedy = f" — {row.remedy}" if row.remedy else ""
+            line(f"  {mark}{row.name:24} {row.value}{remedy}".rstrip())
+    broken = [row for row in rows if row.health == "error"]
+    if broken:
+        report_error(f"{count(len(broken), 'thing')} missing or broken: {', '.join(row.name for row in broken)}")
+    return 1 if broken else 0
 
 
 def _fields(row: Verification) -> dict[str, object]:

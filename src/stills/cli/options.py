@@ -100,7 +100,7 @@ scan_options = _all(
 limit_options = _all(
     _option("--max-memory", type=click.IntRange(min=256), metavar="MB", show_default="4096",
                  help="Memory of one decoder process."),
-    _option("--max-pixels", type=click.IntRange(min=4096), metavar="N", show_default="67108864",
+    _option("--max-pixels", type=click.IntRange(min=4096), metavar="N", show_default="134217728",
                  help="Largest frame that is decoded."),
     _option("--video-timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", show_default="none",
                  help="Longest time for one video."),

@@ -101,7 +101,7 @@ class IndexStore:
             "warnings": list(index.warnings),
             "partial": index.partial,
         }
-        atomic_write(folder / "meta.json", json.dumps(meta, indent=1, ensure_ascii=False).encode())
+        atomic_write(folder / "meta.json", json.dumps(meta, indent=1).encode())
         self.drop_segments(index.content, index.parameters)
         return replace(index, folder=str(folder))
 
