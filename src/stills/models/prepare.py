@@ -53,8 +53,12 @@ def _extract(data: bytes, member: str) -> bytes:
 
 def _edit_graph(data: bytes, steps: Sequence[Callable[[ModelProto], None]]) -> bytes:
     import onnx
+    from google.protobuf.message import DecodeError  # a dependency of onnx
 
-    model = onnx.load_model_from_string(data)
+    try:
+        model = onnx.load_model_from_string(data)
+    except DecodeError as error:
+        raise ModelError(f"the model file is no ONNX graph: {error}") from error
     for step in steps:
         step(model)
     try:

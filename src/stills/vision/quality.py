@@ -3,8 +3,8 @@
     value = Π partᵂ, a geometric mean with the weights W of ``WEIGHTS``, which add up to 1
 
 A geometric mean, as nothing makes up for a part that fails: a large, well-lit face with closed eyes is no still. Each
-part is in 0…1 and only ever raises the value; one that was not measured counts as 1. No part counts as less than ``FLOOR``, so that the others still order the
-faces of a person who is never seen well.
+part is in 0…1 and only ever raises the value; one that was not measured counts as 1. No part counts as less than
+``FLOOR``, so that the others still order the faces of a person who is never seen well.
 
 | part | 1 is | 0 is |
 |---|---|---|
@@ -109,7 +109,7 @@ def face_quality(quick: Quality, mesh: FaceMesh) -> Quality:
 
 
 def combine(parts: Mapping[str, float]) -> Quality:
-    """The weighted geometric mean of ``parts``, whose names must be among those of ``WEIGHTS``; missing ones count as 1.
+    """The weighted geometric mean of ``parts``, named as in ``WEIGHTS``; missing ones count as 1.
 
     So what is known of a face in part is never worth less than it is once all of it is known.
     """
