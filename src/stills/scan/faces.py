@@ -78,19 +78,39 @@ class FaceRow:
 
 
 @dataclass(slots=True)
-class _Kept:
-    """The patch of a face that may be measured: pixels, and where they lie in the frame."""
+class _Patch:
+    """The picture around a face: pixels, and where they lie in the frame."""
 
-    row: FaceRow
-    patch: NDArray[np.uint8]
+    bgr: NDArray[np.uint8]
     scale: float
     left: float
     top: float
-    frame: DecodedFrame | None
 
-    def in_patch(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    def locate(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Points of the frame in pixels of the patch."""
         return ((points - np.array([self.left, self.top], np.float32)) * self.scale).astype(np.float32)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A face that may be measured: its frame, or, where frames took too much memory, the patch cut out of it."""
+
+    row: FaceRow
+    area: tuple[int, int, int, int]
+    frame: DecodedFrame | None
+    patch: _Patch | None = None
+
+    def cut(self) -> _Patch:
+        """The patch, cut now or before."""
+        if self.patch is None:
+            assert self.frame is not None  # noqa: S101 - let_go() cuts before it drops the frame
+            self.patch = _cut(self.frame, self.area)
+        return self.patch
+
+    def let_go(self) -> None:
+        """Drop the frame."""
+        self.cut()
+        self.frame = None
 
 
 @dataclass(slots=True)
@@ -106,7 +126,6 @@ class FaceCollector:
     _tracker: Tracker = field(init=False)
     _epoch: int = 0
     _full_look: float = float("-inf")
-    _seen_at: float = float("-inf")
 
     def __post_init__(self) -> None:
         """Start with nothing followed."""
@@ -157,7 +176,7 @@ class FaceCollector:
         key = (track, self._epoch, int(frame.time / MOMENT))
         best = self._kept.get(key)
         if best is None or quality.value > best.row.quality.value:
-            self._kept[key] = _keep(row, frame, area)
+            self._kept[key] = _Kept(row, area, frame)
             self._limit(track)
 
     def _limit(self, track: int) -> None:
@@ -168,8 +187,11 @@ class FaceCollector:
         held = {id(k.frame): k.frame for k in self._kept.values() if k.frame is not None}
         size = self.video.coded_width * self.video.coded_height * (3 if self.video.bit_depth > 8 else 1.5)
         if len(held) * size > self.hold_bytes:
-            worst = min((k for k in self._kept.values() if k.frame is not None), key=lambda k: k.row.quality.value)
-            worst.frame = None
+            holding = [k for k in self._kept.values() if k.frame is not None]
+            worst = min(holding, key=lambda k: k.row.quality.value)
+            for k in holding:
+                if k.frame is worst.frame:
+                    k.let_go()
 
     def finish(self, changes: Sequence[ShotChange]) -> dict[int, DecodedFrame]:
         """Split the tracks at ``changes``, measure each one's best faces, split those that changed hands.
@@ -221,11 +243,13 @@ class FaceCollector:
             # Without the mesh the eyes count as open and the pose is taken as it looks: what is left cannot do better.
             if n >= LEAST_MESHES and best >= k.row.quality.value:
                 break
-            k.row.mesh = self.vision.landmarker.fit(k.patch, k.in_patch(k.row.landmarks))
+            patch = k.cut()
+            k.row.mesh = self.vision.landmarker.fit(patch.bgr, patch.locate(k.row.landmarks))
             k.row.quality = face_quality(k.row.quality, k.row.mesh)
             best = max(best, k.row.quality.value)
-        chosen = order[: p.embedding_faces]
-        chips = np.stack([align_face(k.patch, k.in_patch(k.row.landmarks)) for k in chosen])
+        # A short track shows little that two or three faces do not.
+        chosen = order[: min(p.embedding_faces, 1 + (len(kept) + 1) // 2)]
+        chips = np.stack([align_face(patch.bgr, patch.locate(k.row.landmarks)) for k in chosen for patch in [k.cut()]])
         for k, vector in zip(chosen, self.vision.embedder.embed(chips), strict=True):
             k.row.embedding = vector
 
@@ -245,7 +269,7 @@ def _around(frame: DecodedFrame, box: Box) -> tuple[int, int, int, int] | None:
     return None if right <= left or bottom <= top else (left, top, right - left, bottom - top)
 
 
-def _keep(row: FaceRow, frame: DecodedFrame, area: tuple[int, int, int, int]) -> _Kept:
+def _cut(frame: DecodedFrame, area: tuple[int, int, int, int]) -> _Patch:
     """Cut the patch of a face, at most ``PATCH_SIDE`` large."""
     import cv2
 
@@ -255,4 +279,4 @@ def _keep(row: FaceRow, frame: DecodedFrame, area: tuple[int, int, int, int]) ->
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         patch = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return _Kept(row, patch, scale, float(left), float(top), frame)
+    return _Patch(patch, scale, float(left), float(top))

@@ -14,6 +14,12 @@ from stills.types import VideoInfo
 SEEKABLE = frozenset({"mov", "mp4", "matroska", "webm"})
 """Containers with an index of their own: decoding can start at any key frame. The others are one segment."""
 
+LEAST_LENGTH = 0.7
+"""Least length of a segment, of what is asked for, when a border is moved to a better key frame."""
+
+REGULAR = 0.97
+"""Distance from the key frame before, of the largest there is, from which a key frame is just the next in turn."""
+
 KEY_SPACING = 0.5
 """Seconds between two key frames that a sparse scan takes: in all-intra video every frame is one."""
 
@@ -84,11 +90,19 @@ def _borders(video: VideoInfo, packets: PacketIndex, seconds: float) -> list[int
     borders = [first]
     step = int(seconds / video.time_base)
     last = video.start_pts + int(video.duration / video.time_base)
-    for key in keys:
+    gaps = np.diff(keys, prepend=keys[:1])
+    # Encoders place key frames at even distances and, besides, on cuts: a border on a cut tears no track.
+    irregular = gaps < REGULAR * gaps.max(initial=0)
+    while True:
+        target = borders[-1] + step
+        inside = (keys >= borders[-1] + int(LEAST_LENGTH * step)) & (keys <= target + int((1 - LEAST_LENGTH) * step))
+        near = keys[inside & irregular] if (inside & irregular).any() else keys[inside]
+        if not len(near):
+            near = keys[keys > target][:1]
         # The last piece is not left shorter than half a segment: it would keep one worker while the others idle.
-        if key - borders[-1] >= step and last - key >= step // 2:
-            borders.append(int(key))
-    return borders
+        if not len(near) or last - (border := int(near[np.argmin(np.abs(near - target))])) < step // 2:
+            return borders
+        borders.append(border)
 
 
 def _sparse(

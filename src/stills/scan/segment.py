@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -19,7 +20,14 @@ from stills.scan.faces import FaceCollector, FaceRow, Vision
 from stills.scan.parameters import CONTEXT, ScanParameters
 from stills.scan.plan import Segment, SegmentTask
 from stills.types import VideoInfo
-from stills.vision.transitions import THUMB_SIZE, ShotChange, distance, find_changes, sparse_changes
+from stills.vision.transitions import (
+    CONTRAST_FLOOR,
+    THUMB_SIZE,
+    ShotChange,
+    find_changes,
+    sparse_changes,
+    step_changes,
+)
 
 SUDDEN_CHANGE = 0.25
 """Change between two decoded frames from which faces are looked for at once: it may be a cut."""
@@ -42,32 +50,39 @@ class _Signals:
     times: list[float] = field(default_factory=list)
     keys: list[bool] = field(default_factory=list)
     analysed: list[bool] = field(default_factory=list)
-    change: list[float] = field(default_factory=list)
     thumbs: list[NDArray[np.uint8]] = field(default_factory=list)
+    _contrast: float = 0.0
 
-    def add(self, frame: DecodedFrame) -> float:
-        """Note ``frame``; its change from the one before."""
+    def add(self, frame: DecodedFrame) -> bool:
+        """Note ``frame``; whether the picture changed suddenly since the one before."""
         thumb = frame.small_luma(*THUMB_SIZE)
-        change = float(distance(thumb[None], self.thumbs[-1][None])[0]) if self.thumbs else 0.0
+        contrast = float(cv2.meanStdDev(thumb)[1][0, 0])
+        # A rough version of vision.transitions.distance, for nothing: it decides when to look, not where shots end.
+        away = cv2.norm(thumb, self.thumbs[-1], cv2.NORM_L1) / thumb.size if self.thumbs else 0.0
+        sudden = away >= SUDDEN_CHANGE * (0.5 * (contrast + self._contrast) + CONTRAST_FLOOR)
+        self._contrast = contrast
         self.pts.append(frame.pts)
         self.times.append(frame.time)
         self.keys.append(frame.is_key)
         self.analysed.append(False)
-        self.change.append(change)
         self.thumbs.append(thumb)
-        return change
+        return sudden
 
-    def table(self) -> pa.Table:
+    def stacked(self) -> NDArray[np.uint8]:
+        """All tiny pictures, (n, height, width)."""
+        return np.stack(self.thumbs) if self.thumbs else np.zeros((0, THUMB_SIZE[1], THUMB_SIZE[0]), np.uint8)
+
+    def table(self, thumbs: NDArray[np.uint8]) -> pa.Table:
         """Rows of ``frames``."""
-        thumbs = np.stack(self.thumbs).reshape(len(self.thumbs), -1) if self.thumbs else np.zeros((0, 1), np.uint8)
+        flat = thumbs.reshape(len(thumbs), -1)
         columns = {
             "pts": self.pts,
             "time": self.times,
             "is_key": self.keys,
             "analysed": self.analysed,
-            "luma": thumbs.mean(axis=1, dtype=np.float32),
-            "contrast": thumbs.std(axis=1, dtype=np.float32),
-            "change": np.array(self.change, np.float32),
+            "luma": flat.mean(axis=1, dtype=np.float32),
+            "contrast": flat.std(axis=1, dtype=np.float32),
+            "change": step_changes(thumbs),
         }
         return pa.table(columns, schema=FRAMES)
 
@@ -84,8 +99,7 @@ def scan_segment(
     last_look = float("-inf")
     last_change = 0.0
     for frame in _frames(task, stats):
-        change = signals.add(frame)
-        if change >= SUDDEN_CHANGE:
+        if signals.add(frame):
             faces.picture_changed()
             last_change = frame.time
             next_look = min(next_look, max(frame.time, last_look + LEAST_INTERVAL))
@@ -96,7 +110,7 @@ def scan_segment(
             next_look = frame.time + _interval(parameters, frame.time - last_change)
         if on_frame is not None:
             on_frame(frame.pts, frame.time)
-    thumbs = np.stack(signals.thumbs) if signals.thumbs else np.zeros((0, THUMB_SIZE[1], THUMB_SIZE[0]), np.uint8)
+    thumbs = signals.stacked()
     times = np.array(signals.times)
     changes = _changes(thumbs, times, segment, video, parameters)
     held = faces.finish(changes)
@@ -110,7 +124,7 @@ def scan_segment(
         "changes": [[c.kind, c.start, c.end, c.strength] for c in changes],
         "context": _context(thumbs, times),
     }
-    return SegmentRows(segment.number, signals.table(), face_table(faces.rows), notes)
+    return SegmentRows(segment.number, signals.table(thumbs), face_table(faces.rows), notes)
 
 
 def _interval(parameters: ScanParameters, calm: float) -> float:

@@ -172,11 +172,17 @@ def _between(thumbs: NDArray[np.uint8], first: NDArray[np.intp], last: NDArray[n
     return out
 
 
+def step_changes(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The distance of each of ``thumbs`` (n, height, width) from the one before; 0 for the first."""
+    every = np.arange(len(thumbs))
+    step = _between(thumbs, every - 1, every)
+    step[:1] = 0.0
+    return step
+
+
 def _cuts(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> list[ShotChange]:
     n = len(thumbs)
-    every = np.arange(n)
-    step = _between(thumbs, every - 1, every)
-    step[0] = 0.0
+    step = step_changes(thumbs)
     frames = np.flatnonzero(step >= BLEND_SHARE * CUT_CHANGE)
     found: list[ShotChange] = []
     lasting = np.zeros(n, np.float32)
