@@ -28,6 +28,11 @@ def write_spill(folder: Path, frames: Mapping[int, DecodedFrame]) -> None:
             atomic_write(_path(folder, pts), frame.raw(), durable=False)
 
 
+def has_spill(folder: Path, pts: int) -> bool:
+    """Whether the frame at ``pts`` was kept."""
+    return _path(folder, pts).is_file()
+
+
 def read_spill(folder: Path, pts: int) -> DecodedFrame | None:
     """The frame at ``pts``, or ``None`` where it was not kept or is damaged."""
     try:

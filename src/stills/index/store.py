@@ -65,7 +65,7 @@ class IndexStore:
         if meta.get("format") != FORMAT:
             return None
         try:
-            tables = {name: pq.read_table(folder / f"{name}.parquet", schema=s) for name, s in _TABLES.items()}
+            tables = {name: _read_table(folder / f"{name}.parquet").cast(s) for name, s in _TABLES.items()}
             return Index(
                 video=video_from_json(meta["video"]),
                 content=meta["content"],
@@ -138,6 +138,11 @@ class IndexStore:
             meta.unlink()
         shutil.rmtree(folder)
         return True
+
+
+def _read_table(path: Path) -> pa.Table:
+    with pq.ParquetFile(path) as file:  # read_table() would import the datasets module, a tenth of a start
+        return file.read()
 
 
 def parameters_key(parameters: Mapping[str, Any]) -> str:

@@ -6,7 +6,9 @@ import copy
 import json
 import logging
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,6 +30,9 @@ Document: TypeAlias = dict[str, Any]
 
 PEOPLE_SCHEMA = "stills/people/1"
 _RECIPE = "people"
+_ENCODERS = 2
+"""Pictures that are encoded at once."""
+
 _SECONDS = 6
 _SHARE = 4
 """Decimals of scores and shares: a hundredth of a percent is beyond what any of them can tell."""
@@ -134,17 +139,19 @@ def write_people(
     document: Document,
     pictures: Mapping[int, NDArray[np.uint8]],
     output: OutputOptions | None = None,
+    *,
+    cancel: CancelToken | None = None,
 ) -> list[Path]:
     """Write ``OUT/<stem>/people/person_*.jpg`` and then ``OUT/<stem>/people.json``; returns the paths, the JSON last.
 
     ``document`` comes from :func:`people_document` and is not changed; the written one names the files. ``stem`` must
     be a name of :func:`stills.render.names.folder_names`. ``pictures`` maps the pts of every still to its upright
-    rgb frame (H, W, 3); each pts is asked for once, in rising order, so a mapping may decode as it goes. A still
+    rgb frame (H, W, 3); each is asked for once, in rising order, so a mapping may decode as it goes. A still
     whose picture is missing keeps ``"file": null``, is logged, and is said under ``fallbacks`` (``picture-missing``).
 
     Everything is prepared before the first old file is touched, and the JSON goes first and comes last: where it is,
     its pictures are complete. Pictures of an earlier run that this one does not have are removed.
-    Raises :class:`stills.errors.OutputError` where a file cannot be written.
+    Raises :class:`stills.errors.OutputError` where a file cannot be written, ``CancelledError`` between two pictures.
     """
     options = output if output is not None else OutputOptions()
     document = copy.deepcopy(document)
@@ -152,7 +159,11 @@ def write_people(
     shown = ensure_folder(folder / _RECIPE)
     target = folder / f"{_RECIPE}.json"
     with staging(folder) as stage:
-        names = list(_stage_pictures(stage, document, pictures, options))
+        names = []
+        for name in _stage_pictures(stage, document, pictures, options):
+            if cancel is not None:
+                cancel.check()
+            names.append(name)
         prepared = atomic_write(stage / target.name, to_json(document))
         remove_file(target)
         written = [move(stage / name, shown / name) for name in names]
@@ -173,31 +184,40 @@ def _stage_pictures(
         for rank, still in enumerate(person["stills"], 1)
     )
     source = base_name(document["video"]["path"])
-    rgb: NDArray[np.uint8] | None = None
-    current: int | None = None
-    for pts, person, rank, still in stills:
-        if pts != current:
-            current, rgb = pts, pictures.get(pts)
-        if rgb is None:
-            message = f"the frame at {still['time']} s, chosen for person {person}, could not be decoded"
-            _log.warning("%s: %s", printable(document["video"]["path"]), message)
-            document["fallbacks"].append({"code": "picture-missing", "message": message})
-            continue
+
+    def stage_one(job: tuple[int, int, int, Document], rgb: NDArray[np.uint8]) -> list[str]:
+        pts, person, rank, still = job
         box: Box | None = None if still["bbox"] is None else tuple(still["bbox"])
         fitted, transform = fit(rgb, options.fit, options.fit_mode, box)
         about = PictureMetadata(source, still["time"], pts, person, still["score"])
-        name = person_file(person, rank, options.format)
-        atomic_write(stage / name, encode(fitted, options.format, options.quality, about))
-        still |= {"file": f"{_RECIPE}/{name}", "width": transform.width, "height": transform.height}
-        yield name
-        if box is None:
-            continue
-        still["face"] = [round(v, _PIXELS) for v in transform.box(box)]
-        if options.crops:
-            name = crop_file(person, rank, options.format)
-            atomic_write(stage / name, encode(face_crop(rgb, box), options.format, options.quality, about))
-            still["crop"] = f"{_RECIPE}/{name}"
-            yield name
+        names = [person_file(person, rank, options.format)]
+        atomic_write(stage / names[0], encode(fitted, options.format, options.quality, about))
+        still |= {"file": f"{_RECIPE}/{names[0]}", "width": transform.width, "height": transform.height}
+        if box is not None:
+            still["face"] = [round(v, _PIXELS) for v in transform.box(box)]
+            if options.crops:
+                names.append(crop_file(person, rank, options.format))
+                atomic_write(stage / names[1], encode(face_crop(rgb, box), options.format, options.quality, about))
+                still["crop"] = f"{_RECIPE}/{names[1]}"
+        return names
+
+    with ThreadPoolExecutor(_ENCODERS) as threads:
+        running: deque[Future[list[str]]] = deque()
+        rgb: NDArray[np.uint8] | None = None
+        current: int | None = None
+        for job in stills:
+            if job[0] != current:
+                current, rgb = job[0], pictures.get(job[0])
+            if rgb is None:
+                message = f"the frame at {job[3]['time']} s, chosen for person {job[1]}, could not be decoded"
+                _log.warning("%s: %s", printable(document["video"]["path"]), message)
+                document["fallbacks"].append({"code": "picture-missing", "message": message})
+                continue
+            running.append(threads.submit(stage_one, job, rgb))
+            if len(running) > _ENCODERS:  # large frames are not to pile up
+                yield from running.popleft().result()
+        for last in running:
+            yield from last.result()
     for person in document["people"]:
         person["still"] = copy.deepcopy(person["stills"][0])
 

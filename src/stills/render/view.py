@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,12 @@ def _section(anchor: str, name: str, document: dict[str, Any], links: Links, edg
     href = links.href(name)
     if recipe == "people" or (recipe == "cast" and "people" in document):
         duration = float(document["video"]["duration"])
-        people = [_person(f"{anchor}-p{int(one['id'])}", one, duration, links, edge) for one in document["people"]]
+        with ThreadPoolExecutor() as threads:  # nearly all of it is Pillow, which lets go of the interpreter
+            people = list(
+                threads.map(
+                    lambda one: _person(f"{anchor}-p{int(one['id'])}", one, duration, links, edge), document["people"]
+                )
+            )
         return Section(recipe, href, people, [], "" if people else _why_nobody(document))
     gallery = [_picture(one, recipe, links, edge) for one in _named_pictures(document)]
     reason = printable(str(document.get("reason") or "nothing in this video qualified"))

@@ -23,7 +23,7 @@ from stills.errors import (
     StrictError,
 )
 from stills.index.index import Index
-from stills.index.spill import read_spill, trim_spill
+from stills.index.spill import has_spill, read_spill, trim_spill
 from stills.index.store import IndexStore, SegmentRows
 from stills.media.sandbox import Limits, Pool, Task, TaskResult
 from stills.media.source import content_id
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WORKER = "stills.scan.worker"
+
+DECODED_BYTES = 96 << 20
+"""Decoded pictures that are held at a time."""
 
 
 @dataclass(slots=True)
@@ -150,33 +153,22 @@ class Scanner:
                 return index
         return None
 
-    def pictures(
-        self, index: Index, pts: Iterable[int], *, cancel: CancelToken | None = None
-    ) -> dict[int, NDArray[np.uint8]]:
-        """The upright SDR pictures (RGB, height × width × 3, uint8) of the frames at ``pts``, decoded where not kept.
+    def pictures(self, index: Index, pts: Iterable[int], *, cancel: CancelToken | None = None) -> Pictures:
+        """The upright SDR pictures (RGB, height × width × 3, uint8) of the frames at ``pts``, made when asked for.
 
-        Raises ``CorruptVideoError`` where a frame that the scan saw cannot be decoded any more.
+        Ask in rising order. Asking raises ``CorruptVideoError`` where a frame that the scan saw cannot be decoded any
+        more.
         """
-        wanted = sorted(set(pts))
-        found: dict[int, NDArray[np.uint8]] = {}
-        if index.folder is not None:
-            spill = Path(index.folder) / "spill"
-            for p in wanted:
-                frame = read_spill(spill, p)
-                if frame is not None:
-                    found[p] = frame.picture()
-        missing = [p for p in wanted if p not in found]
-        if missing:
-            path, device = index.video.path, str(index.parameters["device"])
-            args = (path, index.video, missing, self._settings.scan.threads, device)
-            found.update(self._call("decode_pictures", args, path, cancel))
-        if lost := [p for p in wanted if p not in found]:
-            raise CorruptVideoError(
-                f"the picked frame at pts {lost[0]} cannot be decoded any more",
-                path=index.video.path,
-                remedy="was the file changed? run `stills forget` on it and scan it again",
-            )
-        return found
+        return Pictures(self, index, sorted(set(pts)), cancel)
+
+    def decode(
+        self, index: Index, pts: list[int], *, cancel: CancelToken | None = None
+    ) -> dict[int, NDArray[np.uint8]]:
+        """Decode the pictures at ``pts`` in a worker; those that fail are missing."""
+        path, device = index.video.path, str(index.parameters["device"])
+        args = (path, index.video, pts, self._settings.scan.threads, device)
+        pictures: dict[int, NDArray[np.uint8]] = self._call("decode_pictures", args, path, cancel)
+        return pictures
 
     def _parameters(self, effort: Effort) -> ScanParameters:
         from stills.models import place
@@ -333,6 +325,49 @@ class Scanner:
         best_first = faces.select(["pts", "quality"]).sort_by([("quality", "descending")])
         trim_spill(self._store.folder(work.content, json) / "spill", best_first["pts"].to_pylist())
         return index
+
+
+class Pictures(Mapping[int, NDArray[np.uint8]]):
+    """Pictures by pts: restored from the spill, or decoded in a worker, a few at a time."""
+
+    def __init__(self, scanner: Scanner, index: Index, pts: list[int], cancel: CancelToken | None) -> None:
+        """``pts`` in rising order."""
+        self._scanner, self._index, self._pts, self._cancel = scanner, index, pts, cancel
+        self._spill = None if index.folder is None else Path(index.folder) / "spill"
+        self._ready: dict[int, NDArray[np.uint8]] = {}
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._pts)
+
+    def __iter__(self) -> Iterator[int]:
+        """The pts, in rising order."""
+        return iter(self._pts)
+
+    def __getitem__(self, pts: int) -> NDArray[np.uint8]:
+        """One picture. Raises ``KeyError`` for a pts that was not announced, ``CorruptVideoError``."""
+        if pts not in self._pts:
+            raise KeyError(pts)
+        kept = None if self._spill is None else read_spill(self._spill, pts)
+        if kept is not None:
+            return kept.picture()
+        if pts not in self._ready:
+            self._ready = self._decode(pts)
+        return self._ready[pts]
+
+    def _decode(self, pts: int) -> dict[int, NDArray[np.uint8]]:
+        """The picture at ``pts`` and the next few that are not in the spill: one pass over the video for all."""
+        wanted = [p for p in self._pts if p >= pts and not (self._spill and has_spill(self._spill, p))]
+        video = self._index.video
+        few = max(1, DECODED_BYTES // max(1, video.width * video.height * 3))
+        found: dict[int, NDArray[np.uint8]] = self._scanner.decode(self._index, wanted[:few], cancel=self._cancel)
+        if pts not in found:
+            raise CorruptVideoError(
+                f"the picked frame at pts {pts} cannot be decoded any more",
+                path=video.path,
+                remedy="was the file changed? run `stills forget` on it and scan it again",
+            )
+        return found
 
 
 def _ensure_models() -> None:
