@@ -9,6 +9,8 @@ This is all that a user imports; the rest of the package may change. Names are l
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from stills._version import __version__
@@ -115,3 +117,22 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _ScanPackage(ModuleType):
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        from stills.api import scan as verb
+
+        return verb(*args, **options)
+
+
+class _Stills(ModuleType):
+    """``stills.scan`` is a verb and a package: importing the package must not make the verb go away."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "scan" and type(value) is ModuleType:
+            value.__class__ = _ScanPackage
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Stills

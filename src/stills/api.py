@@ -83,7 +83,8 @@ class PeopleResult:
         """Write ``OUT/<name>/people.json`` and its pictures; the paths, the JSON last.
 
         ``name`` is the folder for this video, by default the stem of its file. Raises ``OutputError``,
-        ``CorruptVideoError`` where a picked frame cannot be decoded any more.
+        ``CorruptVideoError`` where a picked frame cannot be decoded any more, ``CancelledError``: then what was there
+        before is untouched.
         """
         from stills.render.names import stem_of
         from stills.render.pictures import OutputOptions
@@ -94,7 +95,8 @@ class PeopleResult:
         pts = sorted({pick.pts for person in self.people for pick in person.stills})
         with _scanner(self._scanner, self.settings) as scanner:
             pictures = scanner.pictures(self.index, pts, cancel=cancel)
-        return write_people(Path(out), name or stem_of(self.video.path), self.to_json(), pictures, options)
+        stem = name or stem_of(self.video.path)
+        return write_people(Path(out), stem, self.to_json(), pictures, options, cancel=cancel)
 
 
 def probe(video: PathLike) -> VideoInfo:

@@ -52,7 +52,9 @@ def output_error(error: OSError, path: Path) -> OutputError:
         error.errno or 0,
         (f"cannot be written ({error.strerror or error})", "check the disk, or choose another folder with --out"),
     )
-    return OutputError(what, path=str(path), remedy=remedy)
+    # What is prepared in a staging folder is named as where it was to go: that folder is gone when this is read.
+    shown = Path(*(part for part in path.parts if not part.startswith(TEMP_PREFIX)))
+    return OutputError(what, path=str(shown), remedy=remedy)
 
 
 def ensure_folder(path: Path) -> Path:
@@ -68,8 +70,9 @@ def atomic_write(path: Path, data: bytes | Writer, *, durable: bool = True) -> P
     """Write ``data`` to ``path``: all of it, or nothing; a file already there is replaced in one step.
 
     ``data`` is the content, or a function that writes it into a binary file. The folder must exist. When this returns,
-    the file is on the disk (``durable=False``: whole for every reader, but a power cut may lose it). Raises :class:`OutputError` (disk full, no permission, …); what ``data`` itself raises
-    passes through. In every case of failure the old file, if any, stays as it was and no temporary file remains.
+    the file is on the disk (``durable=False``: whole for every reader, but a power cut may lose it). Raises
+    :class:`OutputError` (disk full, no permission, …); what ``data`` itself raises passes through. In every case of
+    failure the old file, if any, stays as it was and no temporary file remains.
     """
     sweep(path.parent)
     descriptor, temporary = _open_temporary(path)

@@ -71,8 +71,8 @@ class OutputSettings(Section):
 
     format: PictureFormat = "jpeg"
     """Kind of picture: jpeg, png or webp."""
-    quality: int = Field(default=92, ge=0, le=100)
-    """Quality of JPEG and WebP pictures, 0 to 100."""
+    quality: int = Field(default=92, ge=1, le=100)
+    """Quality of JPEG and WebP pictures, 1 to 100."""
     fit: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_fit)] = "source"
     """Size of the pictures: source, 1080p (1920x1080 or 1080x1920, by orientation) or WIDTHxHEIGHT; never stretched."""
     fit_mode: FitMode = "crop"

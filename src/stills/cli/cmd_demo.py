@@ -11,7 +11,8 @@ from stills.cli import options
 
 
 @click.command("demo")
-@click.option("-o", "--out", default="demo", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("-o", "--out", default="demo", show_default=True, metavar="FOLDER",
+              type=click.Path(readable=False, path_type=Path),
               help="Folder for the sample film, the pictures and the report.")  # fmt: skip
 @options.scan_options
 @options.config_option

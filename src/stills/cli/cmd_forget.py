@@ -11,8 +11,8 @@ from stills.cli import options
 
 
 @click.command("forget")
-@click.argument("targets", nargs=-1, required=True, metavar="INPUT|OUT…", type=click.Path())
-@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.argument("targets", nargs=-1, required=True, metavar="INPUT|OUT…", type=click.Path(readable=False))
+@click.option("-o", "--out", type=click.Path(readable=False, path_type=Path), metavar="FOLDER",
               help="Also erase the videos' outputs in this folder.")  # fmt: skip
 @options.config_option
 @options.talk_options

@@ -11,7 +11,7 @@ from stills.cli import options
 
 
 @click.command("report")
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path(readable=False, path_type=Path))
 @options.talk_options
 def command(out: Path, **given: Any) -> int:
     """Build OUT/report.html again from the results in OUT, after some were deleted, moved or added."""

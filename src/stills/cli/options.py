@@ -56,10 +56,11 @@ def _choice(kind: Any) -> click.Choice[str]:
     return click.Choice(get_args(kind))
 
 
-inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path())
+# What may not be read is said of each input by itself (readable=False): as a usage error it would cost all others.
+inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path(readable=False))
 
 out_option = _option(
-    "-o", "--out", default="out", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
+    "-o", "--out", default="out", show_default=True, type=click.Path(readable=False, path_type=Path), metavar="FOLDER",
     help="Folder for pictures, results and the report.",
 )  # fmt: skip
 
@@ -77,7 +78,7 @@ talk_options = _all(
 )  # fmt: skip
 
 config_option = _option(
-    "-c", "--config", type=click.Path(path_type=Path), metavar="FILE",
+    "-c", "--config", type=click.Path(readable=False, path_type=Path), metavar="FILE",
     help="Settings file, YAML or TOML. STILLS_… variables and flags count more.",
 )  # fmt: skip
 
@@ -114,7 +115,7 @@ limit_options = _all(
 
 picture_options = _all(
     _option("--format", type=_choice(PictureFormat), show_default="jpeg", help="Kind of picture."),
-    _option("--quality", type=click.IntRange(0, 100), metavar="0…100", show_default="92",
+    _option("--quality", type=click.IntRange(1, 100), metavar="1…100", show_default="92",
                  help="Quality of JPEG and WebP."),
     _option("--fit", metavar="SIZE", show_default="source",
                  help="source, 1080p (1920x1080 or 1080x1920, by orientation) or WxH; never stretched."),

@@ -19,13 +19,17 @@ MAX_BYTES = 256 << 20
 
 
 def write_spill(folder: Path, frames: Mapping[int, DecodedFrame]) -> None:
-    """Keep ``frames`` (by pts). A full disk costs the spill, not the scan: what does not fit is left out."""
+    """Keep ``frames`` (by pts). A full disk costs the spill, not the scan: where not all fit, none is kept."""
     if not frames:
         return
-    with contextlib.suppress(OutputError):
+    try:
         ensure_folder(folder)
         for pts, frame in frames.items():
             atomic_write(_path(folder, pts), frame.raw(), durable=False)
+    except OutputError:
+        for pts in frames:  # what room there is belongs to the scan's own tables
+            with contextlib.suppress(OSError):
+                _path(folder, pts).unlink(missing_ok=True)
 
 
 def has_spill(folder: Path, pts: int) -> bool:

@@ -9,6 +9,7 @@ index is whole. ``segments/`` holds the finished pieces of a scan that is under 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -22,13 +23,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import ipc
 
-from stills.errors import IndexFormatError
+from stills.errors import IndexFormatError, OutputError
 from stills.files import atomic_write, ensure_folder
 from stills.index.codec import fallbacks_from_json, report_from_json, video_from_json, video_to_json
 from stills.index.index import Index
 from stills.index.schema import FACES, FORMAT, FRAMES, SHOTS
 
 _TABLES = {"frames": FRAMES, "shots": SHOTS, "faces": FACES}
+_NOT_WRITABLE = "free space or give permission there, or point STILLS_CACHE_DIR to another folder"
+_WRITE_ATTEMPTS = 3
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _REMEDY = "run `stills forget` on the video and scan it again"
 
 
@@ -58,11 +62,11 @@ class IndexStore:
         folder = self.folder(content, parameters)
         try:
             meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise IndexFormatError(f"the index cannot be read ({error})", path=str(folder), remedy=_REMEDY) from error
-        if meta.get("format") != FORMAT:
+        if isinstance(meta, dict) and meta.get("format") != FORMAT:
             return None
         try:
             tables = {name: _read_table(folder / f"{name}.parquet").cast(s) for name, s in _TABLES.items()}
@@ -84,11 +88,12 @@ class IndexStore:
 
     def save(self, index: Index) -> Index:
         """Write ``index`` and drop the pieces it was made of. Raises ``OutputError``."""
-        folder = ensure_folder(self.folder(index.content, index.parameters))
+        folder = self.folder(index.content, index.parameters)
+        files = {}
         for name, schema in _TABLES.items():
             buffer = io.BytesIO()
             pq.write_table(getattr(index, name).cast(schema), buffer, compression="zstd")
-            atomic_write(folder / f"{name}.parquet", buffer.getvalue())
+            files[f"{name}.parquet"] = buffer.getvalue()
         meta = {
             "format": FORMAT,
             "content": index.content,
@@ -101,17 +106,23 @@ class IndexStore:
             "warnings": list(index.warnings),
             "partial": index.partial,
         }
-        atomic_write(folder / "meta.json", json.dumps(meta, indent=1).encode())
+        _write_all(folder, {**files, "meta.json": json.dumps(meta, indent=1).encode()})
         self.drop_segments(index.content, index.parameters)
         return replace(index, folder=str(folder))
 
     def save_segment(self, content: str, parameters: Mapping[str, Any], rows: SegmentRows) -> None:
         """Keep a finished segment, so that an interrupted scan need not do it again. Raises ``OutputError``."""
-        folder = ensure_folder(self.folder(content, parameters) / "segments")
         stem = f"{rows.number:06d}"
-        atomic_write(folder / f"{stem}.frames.arrow", table_bytes(rows.frames))
-        atomic_write(folder / f"{stem}.faces.arrow", table_bytes(rows.faces))
-        atomic_write(folder / f"{stem}.json", json.dumps(dict(rows.notes)).encode())
+        files = {
+            f"{stem}.frames.arrow": table_bytes(rows.frames),
+            f"{stem}.faces.arrow": table_bytes(rows.faces),
+            f"{stem}.json": json.dumps(dict(rows.notes)).encode(),
+        }
+        _write_all(self.folder(content, parameters) / "segments", files)
+
+    def prepare(self, content: str, parameters: Mapping[str, Any]) -> None:
+        """See, before hours of work, that the index can be written. Raises ``OutputError``."""
+        _write_all(self.folder(content, parameters) / "segments", {})
 
     def load_segment(self, content: str, parameters: Mapping[str, Any], number: int) -> SegmentRows | None:
         """A segment that was finished earlier, or ``None``; a damaged one counts as not there."""
@@ -143,6 +154,30 @@ class IndexStore:
 def _read_table(path: Path) -> pa.Table:
     with pq.ParquetFile(path) as file:  # read_table() would import the datasets module, a tenth of a start
         return file.read()
+
+
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write ``files`` into ``folder``, in order. Raises ``OutputError``.
+
+    Where the disk is full the spill goes first: it only saves time. Another process that finished the same scan may
+    remove the folder between two files; then all are written again.
+    """
+    spills = [parent / "spill" for parent in (folder, folder.parent)]
+    for attempt in range(_WRITE_ATTEMPTS):
+        try:
+            ensure_folder(folder)
+            for name, data in files.items():
+                atomic_write(folder / name, data)
+        except OutputError as error:
+            number = getattr(error.__cause__, "errno", None)
+            spilled = number in _FULL and any(spill.is_dir() for spill in spills)
+            if attempt == _WRITE_ATTEMPTS - 1 or not (number == errno.ENOENT or spilled):
+                raise OutputError(error.message, path=error.path, remedy=_NOT_WRITABLE) from error
+            if spilled:
+                for spill in spills:
+                    shutil.rmtree(spill, ignore_errors=True)
+        else:
+            return
 
 
 def parameters_key(parameters: Mapping[str, Any]) -> str:

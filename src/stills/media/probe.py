@@ -75,7 +75,9 @@ def _probe(path: PathLike, *, every_packet: bool, max_pixels: int) -> tuple[Vide
         found = _read(container, stream, every_packet)
         if found.frame is None:
             detail = f" ({found.first_error})" if found.first_error else ""
-            if not detail and not found.packets.key.any():
+            if not (stream.codec_context.width and stream.codec_context.height):
+                detail = " (its header declares no picture size that can be decoded)"
+            elif not detail and not found.packets.key.any():
                 detail = " (it has no key frame to start from)"
             raise CorruptVideoError(
                 f"no frame of this video can be decoded{detail}", path=name, remedy="copy or download it again"

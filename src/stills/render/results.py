@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stills._version import __version__
+from stills.cancel import CancelToken
 from stills.errors import printable
 from stills.files import atomic_write, ensure_folder, move, remove_file, staging
 from stills.render.fit import fit

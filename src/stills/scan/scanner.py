@@ -135,6 +135,7 @@ class Scanner:
         _ensure_models()
         parameters = self._parameters(self._settings.scan.effort)
         video, packets = self._probe(path, cancel)
+        self._store.prepare(content, parameters.to_json())
         work = _Work(path, content, video, packets, parameters, started)
         if not self._settings.scan.resume:
             self._store.drop_segments(content, parameters.to_json())
