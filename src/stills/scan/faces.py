@@ -47,7 +47,7 @@ LARGE_FACE = 0.08
 """Size of a face, as a share of the picture's longer side, from which the small detector picture is enough: there it is
 still 26 pixels, and YuNet finds faces from about 10."""
 
-LEAST_MESHES = 2
+LEAST_MESHES = 1
 """Faces of a track that are always measured with the mesh, where there are as many."""
 
 

@@ -47,11 +47,11 @@ class ScanParameters:
 
     effort: Effort = "balanced"
     decode: Literal["sparse", "references", "all"] = "references"
-    sample_interval: float = 0.24
-    slow_interval: float = 0.48
+    sample_interval: float = 0.32
+    slow_interval: float = 0.64
     detect_side: int = 640
     follow_side: int = 320
-    full_look_interval: float = 0.96
+    full_look_interval: float = 1.2
     detect_score: float = 0.6
     mesh_faces: int = 6
     embedding_faces: int = 4
