@@ -148,7 +148,7 @@ def _one(session: Session, item: Input, work: Work, view: ProgressView, token: C
         except StillsError as error:
             if not error.retryable or attempt == limits.retries:
                 raise
-            log.warning("%s; trying again in %g s", error, limits.retry_delay)
+            log.info("%s; trying again in %g s", error, limits.retry_delay)
             token.wait(limits.retry_delay)
     raise AssertionError("unreachable: the last attempt returns or raises")
 

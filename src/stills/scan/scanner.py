@@ -19,16 +19,18 @@ from stills.errors import (
     CorruptVideoError,
     IndexFormatError,
     LimitError,
+    ModelError,
     StillsError,
     StrictError,
 )
 from stills.index.index import Index
 from stills.index.spill import has_spill, read_spill, trim_spill
 from stills.index.store import IndexStore, SegmentRows
-from stills.media.sandbox import Limits, Pool, Task, TaskResult
+from stills.media.sandbox import Pool, Task, TaskResult
 from stills.media.source import content_id
-from stills.scan.parameters import EFFORTS, MODELS, PRELOAD, ScanParameters, scan_parameters
+from stills.scan.parameters import EFFORTS, MODELS, ScanParameters, scan_parameters
 from stills.scan.plan import Segment, SegmentTask, plan_segments
+from stills.scan.pool import start_workers
 from stills.types import Effort, Fallback, Layer, Progress, ProgressCallback, ScanReport, VideoInfo
 
 if TYPE_CHECKING:
@@ -70,11 +72,12 @@ class Scanner:
     Workers start with the first video that is not in the index; a scanner that only reads indexes starts none.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Nothing is started yet."""
+    def __init__(self, settings: Settings, pool: Pool | None = None) -> None:
+        """Nothing is started yet; ``pool`` are workers that were (see :func:`stills.scan.pool.start_workers`)."""
         self._settings = settings
         self._store = IndexStore(settings.cache_folder)
-        self._pool: Pool | None = None
+        self._pool = pool
+        self._no_models: tuple[str, ModelError] | None = None
 
     def __enter__(self) -> Self:
         """Return the scanner itself."""
@@ -132,7 +135,7 @@ class Scanner:
             log.info("%s is in the index", path)
             return replace(known, video=replace(known.video, path=path))
         fallbacks = self._fallbacks()
-        _ensure_models()
+        self._ensure_models(path)
         parameters = self._parameters(self._settings.scan.effort)
         video, packets = self._probe(path, cancel)
         self._store.prepare(content, parameters.to_json())
@@ -148,7 +151,7 @@ class Scanner:
             try:
                 index = self._store.load(content, self._parameters(effort).to_json())
             except IndexFormatError as error:
-                log.warning("%s", error)
+                log.warning("%s: %s; it is scanned again", error.path, error.message)
                 continue
             if index is not None and index.layers >= set(layers):
                 return index
@@ -178,6 +181,24 @@ class Scanner:
         device = place("yunet", scan.device).device
         return scan_parameters(effort, segment_seconds=scan.segment_seconds, precision=scan.precision, device=device)
 
+    def _ensure_models(self, path: str) -> None:
+        """Have the models here before any worker needs them: fetching is for the parent, which may use the network.
+
+        What failed for one video is not tried again for the next: a network that is away can take minutes to say so.
+        """
+        from stills.models import model_path
+
+        if self._no_models is not None and self._no_models[0] != path:
+            cause = self._no_models[1]
+            raise ModelError("the models are not here, as said above", path=path, remedy=cause.remedy) from cause
+        try:
+            for name in MODELS:
+                model_path(name)
+        except ModelError as error:
+            self._no_models = path, error
+            raise
+        self._no_models = None
+
     def _fallbacks(self) -> tuple[Fallback, ...]:
         """What runs elsewhere than asked. Raises ``StrictError`` where that is not accepted."""
         from stills.models import place
@@ -190,14 +211,7 @@ class Scanner:
 
     def _workers(self) -> Pool:
         if self._pool is None:
-            limits = self._settings.limits
-            workers = self._settings.scan.workers or _cores()
-            self._pool = Pool(
-                workers,
-                Limits(memory_mb=limits.max_memory, no_progress_s=limits.frame_timeout),
-                preload=PRELOAD,
-            )
-            self._pool.start()
+            self._pool = start_workers(self._settings)
         return self._pool
 
     def _probe(self, path: str, cancel: CancelToken | None) -> tuple[VideoInfo, PacketIndex]:
@@ -358,7 +372,9 @@ class Pictures(Mapping[int, NDArray[np.uint8]]):
 
     def _decode(self, pts: int) -> dict[int, NDArray[np.uint8]]:
         """The picture at ``pts`` and the next few that are not in the spill: one pass over the video for all."""
-        wanted = [p for p in self._pts if p >= pts and not (self._spill and has_spill(self._spill, p))]
+        # The one asked for may be in the spill and damaged.
+        later = [p for p in self._pts if p > pts and not (self._spill and has_spill(self._spill, p))]
+        wanted = [pts, *later]
         video = self._index.video
         few = max(1, DECODED_BYTES // max(1, video.width * video.height * 3))
         found: dict[int, NDArray[np.uint8]] = self._scanner.decode(self._index, wanted[:few], cancel=self._cancel)
@@ -369,20 +385,6 @@ class Pictures(Mapping[int, NDArray[np.uint8]]):
                 remedy="was the file changed? run `stills forget` on it and scan it again",
             )
         return found
-
-
-def _ensure_models() -> None:
-    """Have the models here before any worker needs them: fetching is for the parent, which may use the network."""
-    from stills.models import model_path
-
-    for name in MODELS:
-        model_path(name)
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _around(work: _Work, result: TaskResult, segment: Segment) -> list[tuple[tuple[int, int], Segment]]:
