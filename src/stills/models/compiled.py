@@ -32,7 +32,10 @@ def with_cache(folder: Path, load: Callable[[Path | None], T]) -> T:
     """
     with _locked(folder, fcntl.LOCK_SH) as readable:
         if readable and _whole(folder):
-            return load(folder)
+            loaded = load(folder)
+            if _whole(folder):
+                return loaded
+            # it was made for another machine or release, and another file now lies beside it
     with _locked(folder, fcntl.LOCK_EX) as writable:
         if not writable or not os.access(folder, os.W_OK):
             log.info("no cache of compiled graphs in %s: it cannot be written", folder)
@@ -52,8 +55,12 @@ def _whole(folder: Path) -> bool:
 
 
 def _clear(folder: Path) -> None:
+    """Remove what is not as it was written, or may still be being written."""
     for blob in folder.glob("*.blob"):
-        if _recorded(blob) is not None:
+        recorded = _recorded(blob)
+        if recorded == _hash_file(blob):
+            continue
+        if recorded is not None:
             log.warning("the compiled graph %s is damaged and is made again", blob)
         blob.unlink(missing_ok=True)  # who has it mapped keeps it
         _record_path(blob).unlink(missing_ok=True)

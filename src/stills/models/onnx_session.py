@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stills.errors import DeviceError, ModelError
-from stills.models.session import Array
+from stills.models.session import Array, check_inputs
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -64,6 +64,7 @@ class OnnxSession:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the graph once. Raises ``ModelError``."""
+        check_inputs(self.inputs, inputs, self._path)
         with self._lock:
             try:
                 feeds = {name: np.ascontiguousarray(array) for name, array in inputs.items()}

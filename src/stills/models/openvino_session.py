@@ -15,7 +15,7 @@ import numpy as np
 
 from stills.errors import ModelError
 from stills.models.compiled import with_cache
-from stills.models.session import Array
+from stills.models.session import Array, check_inputs
 
 _MADV_DONTNEED = 4
 
@@ -78,6 +78,7 @@ class OpenVinoSession:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the graph once; the arrays returned are the caller's own. Raises ``ModelError``."""
+        check_inputs(self.inputs, inputs, self._path)
         with self._lock:
             try:
                 self._request.infer({name: np.ascontiguousarray(a) for name, a in inputs.items()}, share_inputs=True)

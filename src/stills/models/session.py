@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
-from stills.errors import DeviceError, UsageError
+from stills.errors import DeviceError, ModelError, UsageError
 from stills.models.catalog import ModelEntry, find
 from stills.types import Device, Fallback, Precision
 
@@ -117,6 +118,21 @@ def open_session(
     session = _open(entry, placement, precision=precision, threads=threads, folder=folder)
     log.debug("%s runs on %s by %s in %s", name, session.device, session.runtime, session.precision)
     return session
+
+
+def check_inputs(wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, Array], path: Path) -> None:
+    """Raise ``ModelError`` unless ``given`` has every input, of its shape, as float32, none of them empty.
+
+    OpenVINO 2026.4 does not: left without an input it runs on the last one, or on none, and overwrites memory.
+    """
+    if given.keys() != wanted.keys():
+        raise ModelError(f"the inputs are {', '.join(wanted)}, not {', '.join(given) or 'none'}", path=str(path))
+    for name, array in given.items():
+        shape = wanted[name]
+        fits = len(array.shape) == len(shape) and all(n in (-1, m) for n, m in zip(shape, array.shape, strict=True))
+        if not fits or array.size == 0 or array.dtype != np.float32:
+            message = f"the input {name} is float32 {shape} (-1: any size), not {array.dtype} {array.shape}"
+            raise ModelError(message, path=str(path))
 
 
 def _open(
