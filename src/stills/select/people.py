@@ -41,6 +41,7 @@ class PeopleOptions:
 def select_people(index: Index, options: PeopleOptions | None = None) -> PeopleSelection:
     """The people of ``index``, longest on screen first. Pure: reads the tables, decodes nothing."""
     o = options or PeopleOptions()
+    similarity = SIMILARITY if o.similarity is None else o.similarity
     faces = FaceColumns.of(index)
     tracks = build_tracks(faces)
     clock = Clock.of(index)
@@ -49,7 +50,7 @@ def select_people(index: Index, options: PeopleOptions | None = None) -> PeopleS
     large = kept & (tracks.size >= o.min_face)
     dropped["small"] = int((kept & ~large).sum())
     members = np.flatnonzero(large)
-    labels = _labels(faces, tracks, members, o.similarity or SIMILARITY)
+    labels = _labels(faces, tracks, members, similarity)
     people = []
     for label in range(int(labels.max(initial=-1)) + 1):
         own = members[labels == label]
@@ -63,7 +64,7 @@ def select_people(index: Index, options: PeopleOptions | None = None) -> PeopleS
         dropped["beyond_max_people"] = max(0, len(ranked) - o.max_people)
         ranked = ranked[: o.max_people]
     numbered = tuple(replace(p, id=number) for number, p in enumerate(ranked, 1))
-    settings = {**asdict(o), "similarity": o.similarity or SIMILARITY}
+    settings = {**asdict(o), "similarity": similarity}
     return PeopleSelection(people=numbered, shots=index.shot_list(), settings=settings, dropped=dropped)
 
 
