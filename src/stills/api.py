@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from stills.errors import OutputError, StrictError
 from stills.index.index import Index
 from stills.settings import change_settings, load_settings
-from stills.types import Fallback, Layer, PeopleSelection, Person, ProgressCallback, ScanReport, Shot, VideoInfo
+from stills.types import (
+    Fallback,
+    Layer,
+    PeopleSelection,
+    Person,
+    Progress,
+    ProgressCallback,
+    ScanReport,
+    Shot,
+    VideoInfo,
+)
 
 if TYPE_CHECKING:
     from stills.cancel import CancelToken
@@ -79,12 +90,19 @@ class PeopleResult:
             partial=self.index.partial,
         )
 
-    def save(self, out: PathLike, *, name: str | None = None, cancel: CancelToken | None = None) -> list[Path]:
+    def save(
+        self,
+        out: PathLike,
+        *,
+        name: str | None = None,
+        on_progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> list[Path]:
         """Write ``OUT/<name>/people.json`` and its pictures; the paths, the JSON last.
 
-        ``name`` is the folder for this video, by default the stem of its file. Raises ``OutputError``,
-        ``CorruptVideoError`` where a picked frame cannot be decoded any more, ``CancelledError``: then what was there
-        before is untouched.
+        ``name`` is the folder for this video, by default the stem of its file. ``on_progress`` is called for each
+        picture. Raises ``OutputError``, ``CorruptVideoError`` where a picked frame cannot be decoded any more,
+        ``CancelledError``: then what was there before is untouched.
         """
         from stills.render.names import stem_of
         from stills.render.pictures import OutputOptions
@@ -95,8 +113,17 @@ class PeopleResult:
         pts = sorted({pick.pts for person in self.people for pick in person.stills})
         with _scanner(self._scanner, self.settings) as scanner:
             pictures = scanner.pictures(self.index, pts, cancel=cancel)
-        stem = name or stem_of(self.video.path)
-        return write_people(Path(out), stem, self.to_json(), pictures, options, cancel=cancel)
+            stem = name or stem_of(self.video.path)
+            started, duration = time.monotonic(), self.video.duration
+
+            def on_picture(done: int, total: int) -> None:
+                if cancel is not None:
+                    cancel.check()
+                if on_progress is not None:
+                    elapsed = time.monotonic() - started
+                    on_progress(Progress("render", self.video.path, duration * done / total, duration, elapsed))
+
+            return write_people(Path(out), stem, self.to_json(), pictures, options, on_picture=on_picture)
 
 
 def probe(video: PathLike) -> VideoInfo:

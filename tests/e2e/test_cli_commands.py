@@ -33,7 +33,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     scan: ScanReport = field(default_factory=lambda: ScanReport("balanced", 100, 50, 20, 1.0, 1.5))
 
-    def save(self, out: Path, *, name: str, cancel: Any = None) -> list[Path]:
+    def save(self, out: Path, *, name: str, on_progress: Any = None, cancel: Any = None) -> list[Path]:
         path = out / name / "people.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"schema": "stills/people/1", "video": {"path": name}}))
@@ -62,7 +62,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         (out / "report.html").write_text("report")
         return out / "report.html"
 
-    monkeypatch.setattr(stills, "Scanner", nullcontext, raising=False)
+    monkeypatch.setattr(stills, "Scanner", lambda settings, *workers: nullcontext(), raising=False)
     monkeypatch.setattr(stills, "people", people, raising=False)
     monkeypatch.setattr(stills, "render_report", render_report, raising=False)
     return answers

@@ -42,7 +42,7 @@ def find_people(session: Session, videos: Sequence[Input], out: Path) -> int:
             result = stills.people(
                 path, settings=session.settings, scanner=scanner, on_progress=on_progress, cancel=cancel
             )
-            files = result.save(out, name=names[path], cancel=cancel)
+            files = result.save(out, name=names[path], on_progress=on_progress, cancel=cancel)
             found = len(result.people)
             who = count(found, "person", "people") if found else "nobody that qualifies"
             return Outcome(

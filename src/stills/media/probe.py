@@ -77,6 +77,8 @@ def _probe(path: PathLike, *, every_packet: bool, max_pixels: int) -> tuple[Vide
             detail = f" ({found.first_error})" if found.first_error else ""
             if not (stream.codec_context.width and stream.codec_context.height):
                 detail = " (its header declares no picture size that can be decoded)"
+            elif not len(found.packets):
+                detail = " (its header is there, its pictures are not)"
             elif not detail and not found.packets.key.any():
                 detail = " (it has no key frame to start from)"
             raise CorruptVideoError(

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stills._version import __version__
-from stills.cancel import CancelToken
 from stills.errors import printable
 from stills.files import atomic_write, ensure_folder, move, remove_file, staging
 from stills.render.fit import fit
@@ -141,7 +140,7 @@ def write_people(
     pictures: Mapping[int, NDArray[np.uint8]],
     output: OutputOptions | None = None,
     *,
-    cancel: CancelToken | None = None,
+    on_picture: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
     """Write ``OUT/<stem>/people/person_*.jpg`` and then ``OUT/<stem>/people.json``; returns the paths, the JSON last.
 
@@ -152,7 +151,8 @@ def write_people(
 
     Everything is prepared before the first old file is touched, and the JSON goes first and comes last: where it is,
     its pictures are complete. Pictures of an earlier run that this one does not have are removed.
-    Raises :class:`stills.errors.OutputError` where a file cannot be written, ``CancelledError`` between two pictures.
+    ``on_picture`` is called with how many pictures are prepared, and of how many; what it raises (a cancel) ends the
+    call. Raises :class:`stills.errors.OutputError` where a file cannot be written.
     """
     options = output if output is not None else OutputOptions()
     document = copy.deepcopy(document)
@@ -160,11 +160,12 @@ def write_people(
     shown = ensure_folder(folder / _RECIPE)
     target = folder / f"{_RECIPE}.json"
     with staging(folder) as stage:
-        names = []
+        names: list[str] = []
+        total = sum(len(person["stills"]) for person in document["people"]) * (1 + options.crops)
         for name in _stage_pictures(stage, document, pictures, options):
-            if cancel is not None:
-                cancel.check()
             names.append(name)
+            if on_picture is not None:
+                on_picture(len(names), total)
         prepared = atomic_write(stage / target.name, to_json(document))
         remove_file(target)
         written = [move(stage / name, shown / name) for name in names]
