@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -99,7 +100,7 @@ class FaceLandmarker:
             raise UsageError(f"five points are 5 × 2, not {' × '.join(map(str, np.shape(landmarks)))}")
         matrix = _region(np.asarray(landmarks, np.float64))
         chip = warp_square(bgr, matrix, SIDE)
-        rgb = chip[None, :, :, ::-1].astype(np.float32) / 255
+        rgb = np.multiply(cv2.cvtColor(chip, cv2.COLOR_BGR2RGB)[None], np.float32(1 / 255), dtype=np.float32)
         raw = self._mesh.run({self._mesh_input: rgb})
         outputs = list(raw.values())  # points, presence, tongue out
         found = outputs[0].reshape(-1, 3).astype(np.float64)
