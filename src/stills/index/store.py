@@ -130,11 +130,11 @@ class IndexStore:
         stem = f"{number:06d}"
         try:
             notes = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
-            frames = table_from_bytes((folder / f"{stem}.frames.arrow").read_bytes())
-            faces = table_from_bytes((folder / f"{stem}.faces.arrow").read_bytes())
+            frames = table_from_bytes((folder / f"{stem}.frames.arrow").read_bytes()).cast(FRAMES)
+            faces = table_from_bytes((folder / f"{stem}.faces.arrow").read_bytes()).cast(FACES)
         except (OSError, ValueError, pa.ArrowException):
             return None
-        return SegmentRows(number, frames, faces, notes)
+        return SegmentRows(number, frames, faces, notes) if isinstance(notes, dict) else None
 
     def drop_segments(self, content: str, parameters: Mapping[str, Any]) -> None:
         """Remove what an unfinished scan left."""
