@@ -39,6 +39,9 @@ def command(inputs: tuple[str, ...], out: Path, dry_run: bool, **given: Any) -> 
         from stills.cli.dry import dry_run as say_what
 
         return say_what(session, videos, out)
-    from stills.cli.people_work import find_people
+    from stills.scan.pool import start_workers
 
-    return find_people(session, videos, out)
+    with start_workers(session.settings) as workers:  # they import while we do
+        from stills.cli.people_work import find_people
+
+        return find_people(session, videos, out, workers)

@@ -14,6 +14,7 @@ from stills.cli.options import Session
 from stills.cli.run import Failure, Outcome, check_out, run_each
 from stills.cli.say import clock, count
 from stills.files import atomic_write, ensure_folder, remove_file
+from stills.media.sandbox import Pool
 from stills.render.names import folder_names
 from stills.render.report import FAILURES
 from stills.types import ProgressCallback
@@ -27,7 +28,7 @@ def output_names(videos: Sequence[Input]) -> dict[str, str]:
     return dict(zip(paths, folder_names(paths, content_id), strict=True))
 
 
-def find_people(session: Session, videos: Sequence[Input], out: Path) -> int:
+def find_people(session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None) -> int:
     """Find the people of every video, write pictures, results and the report into ``out``; the exit code."""
     check_out(out)
     names = output_names(videos)
@@ -36,7 +37,7 @@ def find_people(session: Session, videos: Sequence[Input], out: Path) -> int:
         keep_failures(out, failures, [video.path for video in videos])
         return stills.render_report(out)
 
-    with stills.Scanner(session.settings) as scanner:
+    with stills.Scanner(session.settings, workers) as scanner:
 
         def people(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
             result = stills.people(

@@ -37,6 +37,9 @@ PATCH_SIDE = 320
 LEAST_EYES = 2.0
 """Pixels between the eyes below which a face cannot be aligned, let alone be told from another."""
 
+SMOOTH_SHRINK = 0.6
+"""Reduction from which single pixels would be skipped, so that a patch has to be averaged."""
+
 MOMENT = 1.0
 """Seconds of a track that share one kept face."""
 
@@ -184,14 +187,20 @@ class FaceCollector:
         mine = [k for k in self._kept if k[:2] == (track, self._epoch)]
         if len(mine) > MOMENTS:
             del self._kept[min(mine, key=lambda k: self._kept[k].row.quality.value)]
-        held = {id(k.frame): k.frame for k in self._kept.values() if k.frame is not None}
+        holding = [k for k in self._kept.values() if k.frame is not None]
         size = self.video.coded_width * self.video.coded_height * (3 if self.video.bit_depth > 8 else 1.5)
-        if len(held) * size > self.hold_bytes:
-            holding = [k for k in self._kept.values() if k.frame is not None]
-            worst = min(holding, key=lambda k: k.row.quality.value)
-            for k in holding:
-                if k.frame is worst.frame:
-                    k.let_go()
+        if len({id(k.frame) for k in holding}) * size <= self.hold_bytes:
+            return
+        # The best of each track is what will be asked for; then frames give way by quality.
+        best: dict[tuple[int, int], _Kept] = {}
+        for key, k in self._kept.items():
+            if key[:2] not in best or k.row.quality.value > best[key[:2]].row.quality.value:
+                best[key[:2]] = k
+        chosen = {id(k.frame) for k in best.values()}
+        worst = min(holding, key=lambda k: (id(k.frame) in chosen, k.row.quality.value))
+        for k in holding:
+            if k.frame is worst.frame:
+                k.let_go()
 
     def finish(self, changes: Sequence[ShotChange]) -> dict[int, DecodedFrame]:
         """Split the tracks at ``changes``, measure each one's best faces, split those that changed hands.
@@ -217,8 +226,9 @@ class FaceCollector:
                         row.track = following
                 following += 1
             for own in {k.row.track for k in kept[track]}:
-                best = max((k for k in kept[track] if k.row.track == own), key=lambda k: k.row.quality.value)
-                if best.frame is not None:
+                measured = [k for k in kept[track] if k.row.track == own and k.row.mesh is not None]
+                best = max(measured, key=lambda k: k.row.quality.value, default=None)
+                if best is not None and best.frame is not None:
                     held[best.row.pts] = best.frame
         self._kept.clear()
         self._renumber()
@@ -241,14 +251,14 @@ class FaceCollector:
         best = 0.0
         for n, k in enumerate(order[: p.mesh_faces]):
             # Without the mesh the eyes count as open and the pose is taken as it looks: what is left cannot do better.
-            if n >= LEAST_MESHES and best >= k.row.quality.value:
+            if n >= LEAST_MESHES and best >= p.mesh_slack * k.row.quality.value:
                 break
             patch = k.cut()
             k.row.mesh = self.vision.landmarker.fit(patch.bgr, patch.locate(k.row.landmarks))
             k.row.quality = face_quality(k.row.quality, k.row.mesh)
             best = max(best, k.row.quality.value)
         # A short track shows little that two or three faces do not.
-        chosen = order[: min(p.embedding_faces, 1 + (len(kept) + 1) // 2)]
+        chosen = order[: min(p.embedding_faces, 2 + len(kept) // 3)]
         chips = np.stack([align_face(patch.bgr, patch.locate(k.row.landmarks)) for k in chosen for patch in [k.cut()]])
         for k, vector in zip(chosen, self.vision.embedder.embed(chips), strict=True):
             k.row.embedding = vector
@@ -278,5 +288,7 @@ def _cut(frame: DecodedFrame, area: tuple[int, int, int, int]) -> _Patch:
     scale = min(1.0, PATCH_SIDE / max(width, height))
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        patch = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
+        # Averaging by a fraction costs ten times as much as looking between pixels, and under a half it shows.
+        method = cv2.INTER_AREA if scale <= SMOOTH_SHRINK else cv2.INTER_LINEAR
+        patch = np.asarray(cv2.resize(patch, size, interpolation=method), np.uint8)
     return _Patch(patch, scale, float(left), float(top))

@@ -37,6 +37,7 @@ class ScanParameters:
         full_look_interval: Seconds after which the detector sees the large picture again.
         detect_score: Least detector score of a face.
         mesh_faces: Faces of a track to which the landmark mesh is fitted.
+        mesh_slack: How good a track's best face must be, of what any unmeasured one could be, to measure no more.
         embedding_faces: Faces of a track that get an embedding.
         max_gap: Seconds after which a face that was not seen begins a new track.
         segment_seconds: Length of a segment.
@@ -54,6 +55,7 @@ class ScanParameters:
     full_look_interval: float = 1.2
     detect_score: float = 0.6
     mesh_faces: int = 6
+    mesh_slack: float = 0.97
     embedding_faces: int = 4
     max_gap: float = 1.0
     segment_seconds: float = 30.0
@@ -78,6 +80,7 @@ def scan_parameters(
             slow_interval=0.2,
             follow_side=640,
             mesh_faces=3,
+            mesh_slack=0.9,
             embedding_faces=3,
             max_gap=4.0,
             segment_seconds=segment_seconds,
@@ -93,6 +96,7 @@ def scan_parameters(
             detect_side=960,
             follow_side=960,
             mesh_faces=24,
+            mesh_slack=1.0,
             embedding_faces=8,
             segment_seconds=segment_seconds,
             precision=precision,

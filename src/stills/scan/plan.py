@@ -23,6 +23,9 @@ REGULAR = 0.97
 KEY_SPACING = 0.5
 """Seconds between two key frames that a sparse scan takes: in all-intra video every frame is one."""
 
+SURE_RATIO = 2.0
+"""How much larger than those around a packet is that is taken for a cut unseen; see ``PacketIndex.suspected_cuts``."""
+
 AFTER_CUT = 0.12
 """Seconds behind a suspected cut that a sparse scan looks: past a blended frame or the first steps of a dissolve."""
 
@@ -135,7 +138,8 @@ def _sparse(
         if cost <= left:
             left -= cost
             wanted.update(targets)
-    return tuple(sorted(wanted)), tuple(int(p) for p in suspects)
+    sure = packets.suspected_cuts(SURE_RATIO)
+    return tuple(sorted(wanted)), tuple(int(p) for p in sure[(sure >= start) & (sure < stop)])
 
 
 def _spaced(pts: NDArray[np.int64], distance: int) -> list[int]:

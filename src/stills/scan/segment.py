@@ -38,7 +38,7 @@ LEAST_INTERVAL = 0.08
 SETTLED = 2.0
 """Seconds after a change until looks become fewer; after twice as many they are as few as they get."""
 
-HOLD_BYTES = 96 << 20
+HOLD_BYTES = 48 << 20
 """Decoded frames of likely picks that a worker holds until its segment ends."""
 
 

