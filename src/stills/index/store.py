@@ -152,7 +152,8 @@ class IndexStore:
 
 
 def _read_table(path: Path) -> pa.Table:
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:  # read_table() would import the datasets module, a tenth of a start
+    # Not read_table(): that would import the datasets module, a tenth of a start.
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
         return file.read()
 
 
