@@ -70,11 +70,41 @@ def test_one_sure_moment_makes_a_track_of_doubtful_ones_a_person():
     assert person.faces == 4
 
 
-def test_two_faces_in_one_frame_are_two_people_however_alike():
-    apart = [*track(0, 1, 0.0, 2.0), *track(1, 1, 3.0, 5.0)]
-    assert len(select_people(make_index(apart)).people) == 1
-    twins = [*track(0, 1, 0.0, 2.0), *track(1, 1, 2.0, 5.0, x=300.0)]
-    assert len(select_people(make_index(twins)).people) == 2
+def _like(cosine: float) -> np.ndarray:
+    """Somebody whose face has this similarity to identity 1."""
+    return (cosine * identity(1) + np.sqrt(1 - cosine**2) * identity(2)).astype(np.float32)
+
+
+def _pair(cosine: float, *, together: bool) -> int:
+    """How many people two tracks of that similarity are."""
+    start = 2.0 if together else 3.0
+    times = [start + 0.25 * i for i in range(9)]
+    rows = [*track(0, 1, 0.0, 2.0), *(face(1, t, _like(cosine), x=300.0) for t in times)]
+    return len(select_people(make_index(rows)).people)
+
+
+def test_two_faces_in_one_frame_are_two_people_though_alike():
+    assert _pair(0.7, together=False) == 1
+    assert _pair(0.7, together=True) == 2
+
+
+def test_a_mirror_shows_one_person_twice():
+    assert _pair(0.9, together=True) == 1
+
+
+def test_a_profile_goes_to_its_owner_only_where_nobody_else_is_near():
+    profile = (0.36 * identity(1) + np.sqrt(1 - 0.36**2) * identity(9)).astype(np.float32)
+    rows = [*track(0, 1, 0.0, 2.0), *track(1, 2, 3.0, 5.0)]
+    rows += [face(2, t, profile, presence=0.0, score=0.9) for t in (6.0, 6.25, 6.5, 6.75)]
+    assert who(select_people(make_index(rows))) == [(0, 2), (1,)]
+    torn = (0.36 * identity(1) + 0.33 * identity(2) + 0.87 * identity(9)).astype(np.float32)
+    rows[-4:] = [face(2, t, torn, presence=0.0, score=0.9) for t in (6.0, 6.25, 6.5, 6.75)]
+    assert sorted(who(select_people(make_index(rows)))) == [(0,), (1,)]
+
+
+def test_a_chin_below_the_edge_is_nobody():
+    rows = [*track(0, 1, 0.0, 1.0), face(1, 2.0, identity(2), quality_visible=0.2)]
+    assert who(select_people(make_index(rows))) == [(0,)]
 
 
 def test_faces_of_both_shots_in_a_dissolve_may_be_one_person():

@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 
 from stills.index.index import Index
 from stills.index.schema import QUALITY_PARTS
-from stills.select.cluster import constrained_clusters
-from stills.select.evidence import convincing
+from stills.select.cluster import absorb, constrained_clusters
+from stills.select.evidence import convincing, frail, is_person
 from stills.select.spans import Clock, total, track_span, union
 from stills.select.tracks import FaceColumns, Tracks, build_tracks, seen_together
 from stills.types import Box, PeopleSelection, Person, Pick
 
 SIMILARITY = 0.42
 """Cosine similarity from which two groups of tracks are one person. See docs/concepts for the measurement."""
+
+ABSORB = 0.32
+"""The same for somebody seen only in profile or cut off, where nobody else is nearly as similar."""
 
 APART = 0.6
 """Seconds between two pictures of one person that are offered as different ones."""
@@ -54,6 +57,9 @@ def select_people(index: Index, options: PeopleOptions | None = None) -> PeopleS
     people = []
     for label in range(int(labels.max(initial=-1)) + 1):
         own = members[labels == label]
+        if not is_person(tracks, own):
+            dropped["unconvincing"] += len(own)
+            continue
         person = _person(_Seen(index, faces, tracks, clock), own, o)
         if person is not None:
             people.append(person)
@@ -73,7 +79,10 @@ def _labels(faces: FaceColumns, tracks: Tracks, members: NDArray[np.int64], simi
         return np.unique(tracks.person[members], return_inverse=True)[1].astype(np.int64)
     place = {int(t): i for i, t in enumerate(members)}
     pairs = [(place[a], place[b]) for a, b in seen_together(faces, tracks) if a in place and b in place]
-    return constrained_clusters(tracks.vector[members], tracks.weight[members], pairs, similarity)
+    vectors, weights = tracks.vector[members], tracks.weight[members]
+    labels = constrained_clusters(vectors, weights, pairs, similarity)
+    weak = [frail(tracks, members[labels == c]) for c in range(int(labels.max(initial=-1)) + 1)]
+    return absorb(labels, vectors, weights, pairs, frail=weak, threshold=ABSORB * similarity / SIMILARITY)
 
 
 @dataclass(frozen=True, slots=True)

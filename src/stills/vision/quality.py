@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stills.types import Box, Pose
+from stills.vision.align import TEMPLATE_112, similarity_transform
 from stills.vision.exposure import exposure
 from stills.vision.pose import pose_from_five
 from stills.vision.sharpness import sharpness
@@ -56,6 +57,8 @@ SIZE_SCALE = 120.0
 """Pixels of a face (square root of its area) in the still at which its size is worth 63 %: head and shoulders."""
 YAW_SCALE, PITCH_SCALE, ROLL_SCALE = 32.0, 28.0, 35.0
 """Degrees at which a pose is worth 61 %: up to 30° of yaw both eyes are fully seen; a tilted head disturbs less."""
+HEAD_GRID = np.stack(np.meshgrid(np.linspace(12, 100, 8), np.linspace(10, 116, 8)), axis=-1).reshape(-1, 2)
+"""Places on a head, forehead to chin, in the 112 × 112 template of the five points."""
 EDGE_MARGIN = 0.1
 """Share of the box that should lie between the face and the frame's edge."""
 SCORES = (0.5, 0.9)
@@ -87,7 +90,7 @@ def quick_quality(
             "pose": pose_part(pose_from_five(landmarks)),
             "sharpness": sharpness(gray),
             "exposure": exposure(gray),
-            "visible": visible_part(box, frame_size),
+            "visible": min(visible_part(box, frame_size), head_part(landmarks, frame_size)),
             "detector": detector_part(score),
         }
     )
@@ -141,6 +144,18 @@ def visible_part(box: Box, frame_size: tuple[int, int]) -> float:
         inside = min(limit, start + length + margin) - max(0.0, start - margin)
         spans.append(max(0.0, inside) / (length + 2 * margin))
     return min(1.0, spans[0] * spans[1]) ** 2
+
+
+def head_part(landmarks: NDArray[Any], frame_size: tuple[int, int]) -> float:
+    """The share of the head, as the five ``landmarks`` place it, that lies inside the frame, squared.
+
+    A detector's box ends at the frame's edge, and its points are guessed where the face is cut off: only the head that
+    belongs to the points shows how much is missing.
+    """
+    matrix = similarity_transform(TEMPLATE_112, landmarks)
+    points = HEAD_GRID @ matrix[:, :2].T + matrix[:, 2]
+    inside = (points >= 0).all(axis=1) & (points[:, 0] <= frame_size[0]) & (points[:, 1] <= frame_size[1])
+    return float(inside.mean()) ** 2
 
 
 def detector_part(score: float) -> float:
