@@ -31,7 +31,13 @@ def join_segments(
     frames = pa.concat_tables([p.frames for p in parts]) if parts else FRAMES.empty_table()
     tracks = _join_tracks(parts, changes, parameters)
     faces = pa.concat_tables([p.faces for p in parts]) if parts else FACES.empty_table()
-    faces = faces.set_column(FACES.get_field_index("track"), FACES.field("track"), pa.array(tracks, pa.int32()))
+    # A transition over a border is known only now, so what the segments said of being inside one is said again.
+    seen = faces["time"].to_numpy()
+    inside = np.zeros(len(faces), bool)
+    for c in changes:
+        inside |= (c.kind != "cut") & (seen > c.start) & (seen < c.end)
+    for name, values in (("track", pa.array(tracks, pa.int32())), ("in_transition", pa.array(inside))):
+        faces = faces.set_column(FACES.get_field_index(name), FACES.field(name), values)
     return frames.combine_chunks(), _shot_table(changes, video.duration), faces.combine_chunks()
 
 

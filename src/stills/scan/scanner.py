@@ -296,7 +296,7 @@ class Scanner:
         from stills.models import model_hashes
         from stills.scan.join import join_segments
 
-        parts = [work.done[key] for key in sorted(work.done)]
+        parts = sorted(work.done.values(), key=_place)
         decoded = sum(int(p.notes["frames_decoded"]) for p in parts)
         if not decoded:
             raise _nothing_decoded(work, parts)
@@ -403,6 +403,11 @@ def _around(work: _Work, result: TaskResult, segment: Segment) -> list[tuple[tup
     lost_from = pieces[0].end_time if pieces and pieces[0].end != segment.end else segment.start_time
     work.warnings.append(f"the decoder failed near {lost_from:.1f} s ({result.error.message if result.error else ''})")
     return [((number, piece * 2 + 1 + i), p) for i, p in enumerate(pieces)]
+
+
+def _place(rows: SegmentRows) -> tuple[int, int]:
+    """Where rows belong: by segment, and by time among the pieces of one whose worker died, in whatever order."""
+    return rows.number, int(rows.frames["pts"][0].as_py()) if len(rows.frames) else 0
 
 
 def _coverage(times: NDArray[np.float64], duration: float) -> float:
