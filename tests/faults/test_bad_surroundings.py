@@ -1,4 +1,4 @@
-"""Good films in bad surroundings: no permission, no room, no models, a damaged index. One line each, nothing half-done."""
+"""Good films in bad surroundings: no permission, no room, no models, a damaged index. One line, nothing half-done."""
 
 import resource
 import shutil
