@@ -41,8 +41,8 @@ format: $(STAMP) ## put every file into the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) models ## speed and memory, paired with plain decoding
-	$(BIN)/python -m benchmarks
+bench: $(STAMP) models ## speed, memory, accuracy: some two minutes; BENCH="--full --publish" rewrites docs/benchmarks.md
+	$(BIN)/python -m benchmarks $(BENCH)
 
 services: ## what tests need beside Python: a browser for the report
 	bash scripts/services.sh

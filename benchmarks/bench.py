@@ -1,0 +1,93 @@
+"""What the sections share: running ``stills people`` in a process of its own, and keeping its results."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.corpus import Corpus, Film, load
+from benchmarks.measure import Run, python, run, source_environment
+from stills.errors import NothingFoundError
+from stills.types import Effort
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run of ``stills people``, what it said (``people.json``) and where that lies."""
+
+    run: Run
+    path: Path
+    document: Mapping[str, Any]
+
+    @property
+    def people(self) -> list[dict[str, Any]]:
+        """The people found."""
+        found: list[dict[str, Any]] = self.document["people"]
+        return found
+
+
+@dataclass(slots=True)
+class Bench:
+    """One call of the benchmark. ``full`` measures all there is, else what a quick look needs.
+
+    ``repetitions`` is how often each time is measured; ``work`` a folder for everything written.
+    """
+
+    corpus: Corpus
+    work: Path
+    repetitions: int
+    full: bool = False
+    _kept: dict[tuple[str, str], Result] = field(default_factory=dict)
+
+    def people(
+        self,
+        film: Film,
+        effort: Effort = "balanced",
+        *,
+        workers: int | None = None,
+        cache: Path | None = None,
+        memory: bool = False,
+    ) -> Result:
+        """Run ``stills people`` on ``film``: from nothing, or with the indexes in ``cache``.
+
+        The weights are where they always are, fetched before. Raises ``BenchmarkError`` where it fails.
+        """
+        out = Path(tempfile.mkdtemp(prefix=f"{film.name}-", dir=self.work))
+        command = python("-m", "stills", "people", str(film.path), "-o", str(out), "--effort", effort, "--quiet")
+        command += ["--workers", str(workers)] if workers is not None else []
+        indexes = cache or out / "indexes"
+        env = {**source_environment(), "STILLS_CACHE_DIR": str(indexes)}
+        taken = run(command, env=env, memory=memory, accept=(0, NothingFoundError.exit_code))
+        if cache is None:
+            shutil.rmtree(indexes, ignore_errors=True)
+        path = out / film.path.stem / "people.json"
+        result = Result(taken, path, load(path))
+        self.say(f"{film.name}: stills people --effort {effort} in {taken.wall:.1f} s")
+        return result
+
+    def kept(self, film: Film, effort: Effort = "balanced") -> Result:
+        """The result of one run for ``film``, the same for every section that asks."""
+        key = (film.name, effort)
+        if key not in self._kept:
+            self._kept[key] = self.people(film, effort)
+        return self._kept[key]
+
+    def decode(self, film: Film) -> Run:
+        """Decode all of ``film`` and do nothing else: see :mod:`benchmarks.plain_decode`."""
+        taken = run(python("-m", "benchmarks.plain_decode", str(film.path)), env=source_environment())
+        self.say(f"{film.name}: plain decode in {taken.wall:.1f} s")
+        return taken
+
+    def warm_up(self, film: Film, effort: Effort = "balanced") -> None:
+        """Have models fetched and compiled, modules compiled to bytecode, and ``film`` in the page cache."""
+        self.decode(film)
+        self.people(film, effort)
+
+    def say(self, text: str) -> None:
+        """A line on standard error, for who waits."""
+        print(f"  {text}", file=sys.stderr, flush=True)

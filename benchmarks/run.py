@@ -1,0 +1,148 @@
+"""The command: runs sections of the benchmark, prints them, and keeps or publishes the figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.accuracy import accuracy, baseline
+from benchmarks.bench import Bench
+from benchmarks.corpus import ROOT, Corpus
+from benchmarks.machine import commit, load_average, machine, today
+from benchmarks.memory import memory
+from benchmarks.quality import quality
+from benchmarks.real import real
+from benchmarks.results import Section, replace_between, targets_markdown
+from benchmarks.speed import again, speed, workers
+from stills.errors import StillsError
+from stills.files import atomic_write, ensure_folder
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+FIGURES = ROOT / "benchmarks" / "results.json"
+"""What the page shows, so that measuring one section again keeps the others."""
+
+
+SECTIONS: dict[str, Callable[[Bench], Section]] = {
+    "speed": speed,
+    "again": again,
+    "memory": memory,
+    "workers": workers,
+    "accuracy": accuracy,
+    "real": real,
+    "quality": quality,
+    "baseline": baseline,
+}
+"""All sections, in the order of the page."""
+
+QUICK = ("speed", "again", "memory", "accuracy")
+"""What runs when nothing is named."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; 0 where all sections were measured, 1 where one failed, 2 on wrong use."""
+    options = _parse(arguments)
+    names = options.sections or (list(SECTIONS) if options.full else list(QUICK))
+    failed = 0
+    try:
+        with tempfile.TemporaryDirectory(prefix="stills-bench-", dir=options.work) as folder:
+            work = Path(folder)
+            bench = Bench(Corpus.find(work), work, options.repetitions or (5 if options.full else 3), options.full)
+            if missing := bench.corpus.describe():
+                print(f"note: {missing}", file=sys.stderr)
+            measured = []
+            for name in SECTIONS:
+                if name not in names:
+                    continue
+                try:
+                    measured.append(measure(name, bench))
+                except StillsError as error:
+                    print(f"{name} failed: {error}", file=sys.stderr)
+                    failed += 1
+                    continue
+                print(measured[-1].markdown() + "\n", flush=True)
+            print("## Targets\n\n" + targets_markdown(measured))
+            keep(measured, options.out)
+            if options.publish:
+                publish(measured)
+    except StillsError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return error.exit_code
+    return 1 if failed else 0
+
+
+def measure(name: str, bench: Bench) -> Section:
+    """Run one section and note the circumstances."""
+    print(f"{name} …", file=sys.stderr, flush=True)
+    busy, start = load_average(), time.perf_counter()
+    section = SECTIONS[name](bench)
+    circumstances = {
+        "command": f"`python -m benchmarks {name}{' --full' if bench.full else ''} --repetitions {bench.repetitions}`",
+        "date": today(),
+        "commit": commit(),
+        "load before": busy,
+        "took": f"{time.perf_counter() - start:.0f} s",
+        "machine": machine(),
+    }
+    return replace(section, circumstances=circumstances)
+
+
+def keep(sections: Sequence[Section], out: Path) -> None:
+    """Write everything measured to ``OUT/bench.json`` and what was printed to ``OUT/bench.md``."""
+    ensure_folder(out)
+    text = "\n\n".join([*(section.markdown() for section in sections), "## Targets", targets_markdown(sections)])
+    atomic_write(out / "bench.md", f"{text}\n".encode())
+    atomic_write(out / "bench.json", _json([section.to_json() for section in sections]))
+    print(f"written: {out / 'bench.json'}, {out / 'bench.md'}", file=sys.stderr)
+
+
+def publish(sections: Sequence[Section], page: Path = PAGE, figures: Path = FIGURES) -> None:
+    """Put ``sections`` into the page, between its markers; figures of other sections stay. Raises ``UsageError``."""
+    known: dict[str, Section] = {}
+    if figures.is_file():
+        loaded = [Section.from_json(values) for values in json.loads(figures.read_text(encoding="utf-8"))]
+        known = {section.name: section for section in loaded}
+    known |= {section.name: section for section in sections}
+    ordered = [known[name] for name in SECTIONS if name in known]
+    text = page.read_text(encoding="utf-8")
+    for section in ordered:
+        text = replace_between(text, section.name, section.markdown())
+    text = replace_between(text, "targets", targets_markdown(ordered))
+    atomic_write(figures, _json([section.to_json(data=False) for section in ordered]))
+    atomic_write(page, text.encode())
+    print(f"published: {page.name}, {figures.name}", file=sys.stderr)
+
+
+def _json(values: object) -> bytes:
+    return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    every, quick = ", ".join(SECTIONS), ", ".join(QUICK)
+    which = f"what to measure, of {every}; by default {quick}, with --full all"
+    parser.add_argument("sections", nargs="*", type=_section, metavar="SECTION", help=which)
+    parser.add_argument("--full", action="store_true", help="all films and efforts, for publishing")
+    parser.add_argument("--repetitions", type=_count, metavar="N", help="of each time (default 3, with --full 5)")
+    parser.add_argument("--publish", action="store_true", help="write the figures into docs/benchmarks.md")
+    parser.add_argument("-o", "--out", type=Path, default=ROOT / "build" / "bench", metavar="FOLDER",
+                        help="where bench.json and bench.md go (default build/bench)")  # fmt: skip
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="where temporary files go (default: the system's)")
+    return parser.parse_args(arguments)
+
+
+def _section(text: str) -> str:
+    if text not in SECTIONS:
+        raise argparse.ArgumentTypeError(f"there is no section {text!r}: there are {', '.join(SECTIONS)}")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"at least 1 repetition, not {text!r}")
+    return int(text)
