@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 
 _WORKER = "stills.scan.worker"
 
+LOOK_AHEAD = 4
+"""Frames behind the last one that came out of a decoder, of which any may be the one that killed it."""
+
 DECODED_BYTES = 96 << 20
 """Decoded pictures that are held at a time."""
 
@@ -60,10 +63,18 @@ class _Work:
     reached: dict[tuple[int, int], float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     stopped: bool = False
+    furthest: float = 0.0
 
     def position(self) -> float:
-        """Seconds of video that were looked at."""
-        return float(sum(self.reached.values()))
+        """Seconds of video that were looked at; never less than before, though a crash takes some away."""
+        self.furthest = max(self.furthest, min(float(sum(self.reached.values())), self.video.duration))
+        return self.furthest
+
+    def tell(self, on_progress: ProgressCallback | None) -> None:
+        """Call ``on_progress``, where there is one."""
+        if on_progress is not None:
+            elapsed = time.monotonic() - self.started
+            on_progress(Progress("scan", self.path, self.position(), self.video.duration, elapsed))
 
 
 class Scanner:
@@ -253,6 +264,7 @@ class Scanner:
                     work.reached[result.key] = segment.end_time - segment.start_time
                     if result.key[1] == 0:
                         self._store.save_segment(work.content, json, result.value)
+                    work.tell(on_progress)
                 elif not isinstance(result.error, CorruptVideoError | LimitError):
                     result.unwrap()  # not about this place of the video: raises
                 elif attempts:
@@ -286,9 +298,7 @@ class Scanner:
 
         def progressed(key: Any, value: Any) -> None:
             work.reached[key] = max(0.0, value[1] - pieces[key].start_time)
-            if on_progress is not None:
-                elapsed = time.monotonic() - work.started
-                on_progress(Progress("scan", work.path, work.position(), work.video.duration, elapsed))
+            work.tell(on_progress)
 
         return self._workers().run(tasks, on_progress=progressed, cancel=cancel)
 
@@ -396,7 +406,10 @@ def _around(work: _Work, result: TaskResult, segment: Segment) -> list[tuple[tup
     if last is not None and (segment.start is None or last > segment.start):
         pieces.append(replace(segment, end=int(last), end_time=work.video.seconds(int(last))))
     after = work.packets.keyframe_pts
-    after = after[after > (last if last is not None else segment.start or work.video.start_pts)]
+    if last is not None:  # the frame that killed it is the next one, or one of the few that decoders look ahead
+        after = after[after > last + LOOK_AHEAD * work.packets.frame_ticks]
+    else:
+        after = after[after > (work.video.start_pts if segment.start is None else segment.start)]
     if len(after) and (segment.end is None or after[0] < segment.end):
         start = int(after[0])
         pieces.append(replace(segment, start=start, start_time=work.video.seconds(start)))
