@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -191,24 +191,24 @@ def people(
     else:
         index = scan(video, settings=chosen, scanner=scanner, on_progress=on_progress, cancel=cancel)
     p = chosen.people
-    selection = select_people(
-        index,
-        PeopleOptions(
-            min_face=p.min_face_size.pixels(index.video.width, index.video.height),
-            min_screen_time=p.min_screen_time,
-            max_people=p.max_people,
-            similarity=p.similarity,
-            per_person=p.per_person,
-            runners_up=p.runners_up,
-        ),
+    who = PeopleOptions(
+        min_face=p.min_face_size.pixels(index.video.width, index.video.height),
+        min_screen_time=p.min_screen_time,
+        max_people=p.max_people,
+        similarity=p.similarity,
+        per_person=p.per_person,
+        runners_up=p.runners_up,
     )
+    selection = select_people(index, who)
     fallbacks = (*index.fallbacks, *selection.fallbacks)
     if chosen.strict and fallbacks:
         raise StrictError(fallbacks[0].message, path=index.video.path, remedy="leave out --strict to accept this")
     if not chosen.embeddings:
         from stills.index.privacy import without_embeddings
 
-        index = without_embeddings(index, selection, chosen.cache_folder)
+        # Whom this answer leaves out, a later one may ask for.
+        everybody = select_people(index, replace(who, min_screen_time=0.0, max_people=None))
+        index = without_embeddings(index, everybody, chosen.cache_folder)
     return PeopleResult(index, selection, fallbacks, chosen, scanner)
 
 

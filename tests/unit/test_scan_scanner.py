@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -348,7 +349,7 @@ def test_out_of_time_gives_what_there_is_and_goes_on_later(
     make: Make, video: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     clock = [0.0]
-    monkeypatch.setattr("stills.scan.scanner.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
     def slow(segment: Segment) -> SegmentRows:
         clock[0] += 4
