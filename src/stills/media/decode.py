@@ -77,10 +77,12 @@ class DecodePlan:
 class DecodeStats:
     """What one :func:`decode` did; filled while it runs.
 
-    ``dropped``: frames without a time of their own. ``damaged``: frames given that the decoder could only make in part.
+    ``decoded`` frames came out of the decoder, ``frames`` of them were asked for. ``dropped``: frames without a time of
+    their own. ``damaged``: frames given that the decoder could only make in part.
     """
 
     packets: int = 0
+    decoded: int = 0
     frames: int = 0
     errors: int = 0
     dropped: int = 0
@@ -132,6 +134,7 @@ def decode(
     with _Reader(path, info, plan, packets=packets, stats=stats, hwaccel=hwaccel) as reader:
         for run in runs:
             for frame, time in reader.frames(run):
+                stats.decoded += 1
                 pts = time if time is not None else last + 1 if last is not None else info.start_pts
                 if last is not None and pts <= last:
                     stats.dropped += 1

@@ -159,7 +159,8 @@ class FaceCollector:
         p = self.parameters
         smallest = self._tracker.smallest
         longer = max(self.video.width, self.video.height)
-        if time - self._full_look < p.full_look_interval and (smallest is None or smallest >= LARGE_FACE * longer):
+        recent = p.follow_side < p.detect_side and time - self._full_look < p.full_look_interval
+        if recent and (smallest is None or smallest >= LARGE_FACE * longer):
             return min(p.follow_side, longer)
         self._full_look = time
         return min(p.detect_side, max(longer, p.follow_side))
@@ -257,8 +258,8 @@ class FaceCollector:
             k.row.mesh = self.vision.landmarker.fit(patch.bgr, patch.locate(k.row.landmarks))
             k.row.quality = face_quality(k.row.quality, k.row.mesh)
             best = max(best, k.row.quality.value)
-        # A short track shows little that two or three faces do not.
-        chosen = order[: min(p.embedding_faces, 2 + len(kept) // 3)]
+        # One clear face says who it is; poor ones have to be averaged.
+        chosen = order[: max(2, round(p.embedding_faces * min(1.0, 2.0 * (1.2 - best))))]
         chips = np.stack([align_face(patch.bgr, patch.locate(k.row.landmarks)) for k in chosen for patch in [k.cut()]])
         for k, vector in zip(chosen, self.vision.embedder.embed(chips), strict=True):
             k.row.embedding = vector

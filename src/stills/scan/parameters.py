@@ -38,10 +38,11 @@ class ScanParameters:
         detect_score: Least detector score of a face.
         mesh_faces: Faces of a track to which the landmark mesh is fitted.
         mesh_slack: How good a track's best face must be, of what any unmeasured one could be, to measure no more.
-        embedding_faces: Faces of a track that get an embedding.
+        embedding_faces: Faces of a track that get an embedding at most, where they are poor.
         max_gap: Seconds after which a face that was not seen begins a new track.
         segment_seconds: Length of a segment.
-        sparse_budget: Share of a segment's frames that the sparse plan may decode for suspected cuts.
+        sparse_budget: Share of a segment's frames that the sparse plan may decode for suspected cuts, in a short and in
+            a long film.
         precision: ``"auto"`` or ``"f32"``.
         device: Where models ran; rows of different devices differ in their last digits.
     """
@@ -56,10 +57,10 @@ class ScanParameters:
     detect_score: float = 0.6
     mesh_faces: int = 6
     mesh_slack: float = 0.97
-    embedding_faces: int = 4
+    embedding_faces: int = 5
     max_gap: float = 1.0
     segment_seconds: float = 30.0
-    sparse_budget: float = 0.2
+    sparse_budget: tuple[float, float] = (0.12, 0.35)
     precision: Precision = "auto"
     device: Literal["cpu", "cuda"] = "cpu"
 

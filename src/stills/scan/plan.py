@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,12 @@ LEAST_LENGTH = 0.7
 
 REGULAR = 0.97
 """Distance from the key frame before, of the largest there is, from which a key frame is just the next in turn."""
+
+ON_THE_WAY = 2.5
+"""Seconds between two looks at what has to be decoded anyway."""
+
+LONG_FILM = 600.0
+"""Seconds of video beside which starting up does not count."""
 
 KEY_SPACING = 0.5
 """Seconds between two key frames that a sparse scan takes: in all-intra video every frame is one."""
@@ -63,13 +70,12 @@ class SegmentTask:
 def plan_segments(video: VideoInfo, packets: PacketIndex, parameters: ScanParameters) -> list[Segment]:
     """The segments of a video, in order. They do not depend on who works on them."""
     borders = _borders(video, packets, parameters.segment_seconds)
+    sparse = parameters.decode == "sparse"
+    wanted = _sparse(video, packets, borders, parameters) if sparse else np.empty(0, np.int64)
+    cuts = packets.suspected_cuts(SURE_RATIO) if sparse else np.empty(0, np.int64)
     segments = []
     for number, start in enumerate(borders):
         end = borders[number + 1] if number + 1 < len(borders) else None
-        wanted: tuple[int, ...] | None = None
-        cuts: tuple[int, ...] = ()
-        if parameters.decode == "sparse":
-            wanted, cuts = _sparse(video, packets, start, end, parameters.sparse_budget)
         segments.append(
             Segment(
                 number=number,
@@ -77,11 +83,22 @@ def plan_segments(video: VideoInfo, packets: PacketIndex, parameters: ScanParame
                 end=end,
                 start_time=video.seconds(start) if number else 0.0,
                 end_time=video.seconds(end) if end is not None else video.duration,
-                wanted=wanted,
-                cuts=cuts,
+                wanted=_inside(wanted, start if number else None, end) if sparse else None,
+                cuts=_inside(cuts, start if number else None, end),
             )
         )
     return segments
+
+
+def _inside(pts: NDArray[np.int64], start: int | None, end: int | None) -> tuple[int, ...]:
+    """Those of ``pts`` from ``start`` up to before ``end``."""
+    return tuple(int(p) for p in pts if (start is None or p >= start) and (end is None or p < end))
+
+
+def _budget(video: VideoInfo, parameters: ScanParameters) -> float:
+    """Share of the frames that a sparse scan may decode; a short film's time goes into starting up anyway."""
+    low, high = parameters.sparse_budget
+    return low + (high - low) * (1.0 - math.exp(-video.duration / LONG_FILM))
 
 
 def _borders(video: VideoInfo, packets: PacketIndex, seconds: float) -> list[int]:
@@ -109,37 +126,40 @@ def _borders(video: VideoInfo, packets: PacketIndex, seconds: float) -> list[int
 
 
 def _sparse(
-    video: VideoInfo, packets: PacketIndex, start: int, end: int | None, budget: float
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The pts to decode in a sparse scan of a segment, and the suspected cuts in it."""
-    stop = end if end is not None else np.iinfo(np.int64).max
+    video: VideoInfo, packets: PacketIndex, borders: list[int], parameters: ScanParameters
+) -> NDArray[np.int64]:
+    """The pts that a sparse scan decodes: key frames, and frames behind suspected cuts as far as the budget goes."""
     shown = packets.presentation_pts
-    shown = shown[(shown >= start) & (shown < stop)]
     if not len(shown):
-        return (), ()
-    keys = packets.keyframe_pts
-    keys = keys[(keys >= start) & (keys < stop)]
-    wanted = set(_spaced(keys, int(KEY_SPACING / video.time_base)))
-    wanted.add(int(shown[0]))
-    suspects = packets.suspected_cuts()
-    suspects = suspects[(suspects >= start) & (suspects < stop)]
+        return shown
+
+    def near(pts: NDArray[np.int64]) -> list[int]:
+        """The first frame shown at or after each of ``pts``."""
+        return [int(shown[i]) for i in np.minimum(np.searchsorted(shown, pts), len(shown) - 1)]
+
+    wanted = {
+        int(shown[0]),
+        *near(np.array(borders)),
+        *_spaced(packets.keyframe_pts, int(KEY_SPACING / video.time_base)),
+    }
     behind = max(1, int(AFTER_CUT / video.time_base))
-    left = budget * len(shown)
     # A group of pictures is decoded up to its last suspect: groups that cost least a suspect come first.
     groups: dict[int, list[int]] = {}
-    for pts in suspects:
+    for pts in packets.suspected_cuts():
         groups.setdefault(packets.gop_start(int(pts)), []).append(int(pts))
     options = []
     for key, inside in groups.items():
-        targets = [int(shown[min(int(np.searchsorted(shown, p + behind)), len(shown) - 1)]) for p in inside]
+        targets = near(np.array(inside) + behind)
         cost = int(np.searchsorted(shown, targets[-1]) - np.searchsorted(shown, key)) + 1
-        options.append((cost / len(inside), cost, targets))
-    for _, cost, targets in sorted(options):
+        options.append((cost / len(inside), cost, key, targets))
+    left = _budget(video, parameters) * len(shown)
+    for _, cost, key, targets in sorted(options):
         if cost <= left:
             left -= cost
             wanted.update(targets)
-    sure = packets.suspected_cuts(SURE_RATIO)
-    return tuple(sorted(wanted)), tuple(int(p) for p in sure[(sure >= start) & (sure < stop)])
+            # What is decoded on the way costs only the look, and shows the shots that no packet told of.
+            wanted.update(near(np.arange(key, targets[-1], max(1, int(ON_THE_WAY / video.time_base)))))
+    return np.array(sorted(wanted), np.int64)
 
 
 def _spaced(pts: NDArray[np.int64], distance: int) -> list[int]:

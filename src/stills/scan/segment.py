@@ -117,7 +117,7 @@ def scan_segment(
     if task.spill is not None:
         write_spill(Path(task.spill), held)
     notes = {
-        "frames_decoded": stats.frames,
+        "frames_decoded": stats.decoded,
         "errors": stats.errors,
         "damaged": stats.damaged,
         "first_error": stats.first_error,

@@ -15,7 +15,7 @@ from stills.select.spans import Clock, total, track_span, union
 from stills.select.tracks import FaceColumns, Tracks, build_tracks, seen_together
 from stills.types import Box, PeopleSelection, Person, Pick
 
-SIMILARITY = 0.42
+SIMILARITY = 0.45
 """Cosine similarity from which two groups of tracks are one person. See docs/concepts for the measurement."""
 
 ABSORB = 0.32
