@@ -15,6 +15,7 @@ from stills.index.schema import FACES, FRAMES, SHOTS
 from stills.index.store import SegmentRows
 from stills.scan.join import join_segments
 from stills.scan.parameters import CONTEXT, ScanParameters
+from stills.scan.thumbs import pack_thumbs, unpack_thumbs
 from stills.vision.transitions import THUMB_SIZE, ShotChange, find_changes
 
 STEP = 0.2
@@ -48,9 +49,9 @@ def part(
         "first_error": None,
         "changes": [[c.kind, c.start, c.end, c.strength] for c in changes],
         "context": {
-            "head": [t.tobytes().hex() for t in pictures[near_start]],
+            "head": pack_thumbs(pictures[near_start]),
             "head_times": times[near_start].tolist(),
-            "tail": [t.tobytes().hex() for t in pictures[near_end]],
+            "tail": pack_thumbs(pictures[near_end]),
             "tail_times": times[near_end].tolist(),
         },
     }
@@ -173,11 +174,12 @@ def test_tracks_are_numbered_as_they_appear_and_end_with_their_shot():
 
 
 def test_segments_without_frames_or_faces_do_no_harm():
+    none = pack_thumbs(np.zeros((0, *THUMB_SIZE[::-1]), np.uint8))
     nothing = SegmentRows(
         1,
         FRAMES.empty_table(),
         FACES.empty_table(),
-        {"changes": [], "context": {"head": [], "tail": [], "head_times": [], "tail_times": []}},
+        {"changes": [], "context": {"head": none, "tail": none, "head_times": [], "tail_times": []}},
     )
     parts = [part(0, 0, 5, walk(0, 1, 5)), nothing, part(2, 6, 10)]
     frames, shots, faces = join_segments(video(duration=10.0), parts, PARAMETERS)
@@ -192,3 +194,9 @@ def test_no_segment_at_all():
 
 def test_thumbs_have_the_size_that_joining_expects():
     assert thumb(0).shape == THUMB_SIZE[::-1]
+
+
+def test_thumbs_come_back_from_text_as_they_were():
+    pictures = np.random.default_rng(1).integers(0, 256, (7, *THUMB_SIZE[::-1]), np.uint8)
+    assert np.array_equal(unpack_thumbs(pack_thumbs(pictures)), pictures)
+    assert len(pack_thumbs(np.repeat(pictures[:1], 60, axis=0))) < 2 * len(pack_thumbs(pictures[:1]))

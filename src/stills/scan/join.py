@@ -15,9 +15,10 @@ from stills.index.schema import FACES, FRAMES, SHOTS
 from stills.index.store import SegmentRows
 from stills.scan.parameters import CONTEXT, ScanParameters
 from stills.scan.purity import SAME_TRACK
+from stills.scan.thumbs import unpack_thumbs
 from stills.scan.tracking import Tracker
 from stills.types import Box, VideoInfo
-from stills.vision.transitions import THUMB_SIZE, ShotChange, find_changes, shots_from_changes, sparse_changes
+from stills.vision.transitions import ShotChange, find_changes, shots_from_changes, sparse_changes
 
 BORDER = CONTEXT / 2
 """Seconds on both sides of a border in which transitions are found again, with the pictures of both segments."""
@@ -59,10 +60,7 @@ def _join_changes(parts: Sequence[SegmentRows], parameters: ScanParameters) -> l
 
 
 def _thumbs(context: dict[str, Any], end: str) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    width, height = THUMB_SIZE
-    pictures = [np.frombuffer(bytes.fromhex(t), np.uint8) for t in context[end]]
-    stacked = np.array(pictures, np.uint8).reshape(-1, height, width)
-    return stacked, np.array(context[f"{end}_times"], np.float64)
+    return unpack_thumbs(context[end]), np.array(context[f"{end}_times"], np.float64)
 
 
 def _shot_table(changes: list[ShotChange], duration: float) -> pa.Table:

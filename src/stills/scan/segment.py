@@ -19,6 +19,7 @@ from stills.media.decode import DecodedFrame, DecodePlan, DecodeStats, decode
 from stills.scan.faces import FaceCollector, FaceRow, Vision
 from stills.scan.parameters import CONTEXT, ScanParameters
 from stills.scan.plan import Segment, SegmentTask
+from stills.scan.thumbs import pack_thumbs
 from stills.types import VideoInfo
 from stills.vision.transitions import (
     CONTRAST_FLOOR,
@@ -161,13 +162,12 @@ def _changes(
 
 def _context(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> dict[str, Any]:
     """The tiny pictures of both ends, as JSON values."""
-    if not len(times):
-        return {"head": [], "tail": [], "head_times": [], "tail_times": []}
-    head, tail = times <= times[0] + CONTEXT, times >= times[-1] - CONTEXT
+    head = times <= times[0] + CONTEXT if len(times) else np.zeros(0, bool)
+    tail = times >= times[-1] - CONTEXT if len(times) else head
     return {
-        "head": [t.tobytes().hex() for t in thumbs[head]],
+        "head": pack_thumbs(thumbs[head]),
         "head_times": times[head].tolist(),
-        "tail": [t.tobytes().hex() for t in thumbs[tail]],
+        "tail": pack_thumbs(thumbs[tail]),
         "tail_times": times[tail].tolist(),
     }
 
