@@ -16,7 +16,7 @@ from stills.scan.plan import Segment, plan_segments
 
 
 def plan(index: PacketIndex, seconds: float = 10.0, *, decode: str = "references", **changes: object) -> list[Segment]:
-    parameters = ScanParameters(segment_seconds=seconds, decode=decode, sparse_budget=0.2)  # type: ignore[arg-type]
+    parameters = ScanParameters(segment_seconds=seconds, decode=decode)  # type: ignore[arg-type]
     return plan_segments(film(index, **changes), index, parameters)
 
 
@@ -101,17 +101,18 @@ def cost(index: PacketIndex, wanted: tuple[int, ...]) -> int:
 )
 def test_a_sparse_plan_stays_inside_its_budget(frames: int, gop: int, large: list[int], budget: float):
     index = packets(frames, list(range(0, frames, gop)), large=[p for p in large if p < frames and p % gop])
-    parameters = ScanParameters(decode="sparse", segment_seconds=10, sparse_budget=budget)
-    shown = set(index.presentation_pts.tolist())
-    for segment in plan_segments(film(index), index, parameters):
+    parameters = ScanParameters(decode="sparse", segment_seconds=10, sparse_budget=(budget, budget))
+    segments = plan_segments(film(index), index, parameters)
+    wanted: list[int] = []
+    for segment in segments:
         assert segment.wanted
-        assert set(segment.wanted) <= shown
-        assert list(segment.wanted) == sorted(set(segment.wanted))
         start = index.pts[0] if segment.start is None else segment.start
         end = np.inf if segment.end is None else segment.end
         assert all(start <= p < end for p in (*segment.wanted, *segment.cuts))
-        of_segment = sum(start <= p < end for p in shown)
-        assert cost(index, segment.wanted) <= budget * of_segment
+        wanted += segment.wanted
+    assert wanted == sorted(set(wanted))
+    assert set(wanted) <= set(index.presentation_pts.tolist())
+    assert cost(index, tuple(wanted)) <= budget * frames
 
 
 def test_a_sparse_plan_takes_key_frames_and_looks_behind_suspected_cuts():
