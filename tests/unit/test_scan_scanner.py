@@ -29,12 +29,17 @@ from stills.media.sandbox import Task, TaskResult
 from stills.models import place
 from stills.scan.plan import Segment, SegmentTask
 from stills.scan.scanner import Scanner
+from stills.scan.thumbs import pack_thumbs
 from stills.settings import Settings, change_settings
 from stills.types import Progress
+from stills.vision.transitions import THUMB_SIZE
 
 SECONDS = 12
 INDEX = packets(25 * SECONDS, list(range(0, 25 * SECONDS, 25)))
 VIDEO = film(INDEX, width=640, height=360)
+
+NONE = pack_thumbs(np.zeros((0, *THUMB_SIZE[::-1]), np.uint8))
+"""No tiny pictures."""
 
 
 def bounds(segment: Segment) -> tuple[int, int]:
@@ -50,7 +55,7 @@ def rows(segment: Segment) -> SegmentRows:
         "errors": 0,
         "first_error": None,
         "changes": [],
-        "context": {"head": [], "tail": [], "head_times": [], "tail_times": []},
+        "context": {"head": NONE, "tail": NONE, "head_times": [], "tail_times": []},
     }
     faces = [face(0, t, identity(1, noise=0.2, seed=round(t * 1000))) for t in times]
     return SegmentRows(segment.number, frames_table(times), faces_table(faces), notes)
