@@ -77,7 +77,7 @@ def encode(
         )
     options: dict[str, Any] = {}
     if picture_format == "jpeg":
-        options = {"quality": quality, "optimize": True, "subsampling": 0 if quality >= _FULL_CHROMA_FROM else 2}
+        options = {"quality": quality, "subsampling": 0 if quality >= _FULL_CHROMA_FROM else 2}
     elif picture_format == "webp":
         options = {"quality": quality, "method": 4}
     if metadata is not None:

@@ -21,7 +21,7 @@ LEAST_LENGTH = 0.7
 REGULAR = 0.97
 """Distance from the key frame before, of the largest there is, from which a key frame is just the next in turn."""
 
-ON_THE_WAY = 2.5
+ON_THE_WAY = 4.0
 """Seconds between two looks at what has to be decoded anyway."""
 
 LONG_FILM = 600.0
