@@ -91,6 +91,12 @@ class DecoderCrashError(CorruptVideoError):
     code = "decoder-crash"
 
 
+class DecoderKilledError(DecoderCrashError):
+    """The decoder's process was ended from outside: by a user, or a system short of memory. The input may be fine."""
+
+    retryable = True
+
+
 class LimitError(StillsError):
     """A limit was reached: memory, time, pixels, no progress."""
 

@@ -18,6 +18,7 @@ from stills.errors import (
     CancelledError,
     CorruptVideoError,
     DecoderCrashError,
+    DecoderKilledError,
     MemoryLimitError,
     ModelError,
     StillsError,
@@ -88,7 +89,7 @@ class MadeUpPool:
 
     def _answer(self, task: Task, on_progress: Callable[[Any, Any], None] | None) -> TaskResult:
         if self.calls[-1] == "probe_video":
-            return TaskResult(task.key, (VIDEO, INDEX), None)
+            return TaskResult(task.key, (replace(VIDEO, path=str(task.path)), INDEX), None)
         if self.calls[-1] == "decode_pictures":
             return TaskResult(task.key, {p: np.full((2, 2, 3), p % 251, np.uint8) for p in task.args[2]}, None)
         (work,) = task.args
@@ -296,10 +297,19 @@ def test_two_bad_places_in_one_segment_are_both_cut_out_in_order(make: Make, vid
     assert {3200, 4000, 5200, 6000} <= set(pts)
 
 
-def test_what_was_a_passing_weakness_is_tried_again(make: Make, video: str):
-    index = make(MadeUpPool(crash_at(3000, times=1)), retries=1)[0].scan(video)
-    assert 3000 not in index.frames["pts"].to_pylist() or index.report.coverage == 1.0
-    assert len(index.frames) >= SECONDS * 5 - 5
+def test_a_worker_that_somebody_killed_costs_nothing(make: Make, video: str):
+    left = [1, 1]
+
+    def behave(segment: Segment) -> SegmentRows:
+        if segment.number in {1, 3} and left:
+            left.pop()
+            raise DecoderKilledError("the decoder crashed with SIGKILL")
+        return rows(segment)
+
+    whole = make(cache_dir=Path(video).parent / "whole")[0].scan(video)
+    index = make(MadeUpPool(behave, last=before(4000)), retries=1)[0].scan(video)
+    assert not index.partial
+    assert (index.frames, index.faces) == (whole.frames, whole.faces)
 
 
 def test_without_retries_a_bad_segment_is_left_out_and_said(make: Make, video: str):

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 import psutil
 
-from stills.errors import DecoderCrashError, DecodeTimeoutError, MemoryLimitError, StillsError
+from stills.errors import DecoderCrashError, DecoderKilledError, DecodeTimeoutError, MemoryLimitError, StillsError
 from stills.media.sandbox import Limits, Task, TaskResult
 from stills.media.sandbox_progress import ProgressPage
 from stills.media.sandbox_server import Server, ServerLostError, signal_name
@@ -214,10 +214,10 @@ class Worker:
             return MemoryLimitError("ran out of memory", path=path, remedy=_MEMORY_REMEDY).with_details(printed)
         how = f"crashed with {signal_name(-code)}" if code < 0 else f"ended with exit status {code}"
         where = "before any progress" if self._seen == self._first else f"after progress {self._last!r}"
-        remedy = "the file may be damaged"
-        if code == -signal.SIGKILL:
-            remedy = "the system may have run out of memory: use fewer workers"
-        return DecoderCrashError(f"the decoder {how} {where}", path=path, remedy=remedy).with_details(printed)
+        kind, remedy = DecoderCrashError, "the file may be damaged"
+        if code in {-signal.SIGKILL, -signal.SIGTERM}:
+            kind, remedy = DecoderKilledError, "the system may have run out of memory: use fewer workers"
+        return kind(f"the decoder {how} {where}", path=path, remedy=remedy).with_details(printed)
 
     def printed(self) -> str:
         """The end of what it printed during this task: FFmpeg's chatter, the stack of a crash."""

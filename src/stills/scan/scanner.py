@@ -18,6 +18,7 @@ from stills.errors import (
     CancelledError,
     CorruptVideoError,
     IndexFormatError,
+    InputError,
     LimitError,
     ModelError,
     StillsError,
@@ -179,8 +180,10 @@ class Scanner:
     def decode(
         self, index: Index, pts: list[int], *, cancel: CancelToken | None = None
     ) -> dict[int, NDArray[np.uint8]]:
-        """Decode the pictures at ``pts`` in a worker; those that fail are missing."""
+        """Decode the pictures at ``pts`` in a worker; those that fail are missing. Raises ``InputError``."""
         path, device = index.video.path, str(index.parameters["device"])
+        if content_id(path) != index.content:  # its frames have the same times, but show something else
+            raise InputError("the file is not the one that was scanned", path=path, remedy="scan it again")
         args = (path, index.video, pts, self._settings.scan.threads, device)
         pictures: dict[int, NDArray[np.uint8]] = self._call("decode_pictures", args, path, cancel)
         return pictures
@@ -267,6 +270,8 @@ class Scanner:
                     work.tell(on_progress)
                 elif not isinstance(result.error, CorruptVideoError | LimitError):
                     result.unwrap()  # not about this place of the video: raises
+                elif attempts and result.error.retryable:
+                    queue.append((result.key, segment))  # nothing speaks against this place of the video
                 elif attempts:
                     queue += _around(work, result, segment)
                 else:
