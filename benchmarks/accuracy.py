@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.bench import Bench, Result
 from benchmarks.corpus import Film, load
-from benchmarks.measure import Run, python, run, source_environment
+from benchmarks.measure import Run, python, run
 from benchmarks.naive import EPS, MIN_SAMPLES
 from benchmarks.results import Check, Section, Table
 from benchmarks.stats import Spread, paired, spread
@@ -164,7 +164,7 @@ def _compete(bench: Bench, film: Film, repetitions: int) -> Rivals:
     command = python("-m", "benchmarks.naive", str(film.path), str(rivals.folder))
 
     def theirs() -> None:
-        rivals.theirs.append(run(command, env=source_environment()))
+        rivals.theirs.append(run(command, env=bench.code))
         bench.say(f"{film.name}: the naive way in {rivals.theirs[-1].wall:.1f} s")
 
     def ours() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.corpus import Corpus, Film, load
-from benchmarks.measure import Run, python, run, source_environment
+from benchmarks.measure import Run, python, run
 from stills.errors import NothingFoundError
 from stills.types import Effort
 
@@ -35,12 +35,15 @@ class Result:
 class Bench:
     """One call of the benchmark. ``full`` measures all there is, else what a quick look needs.
 
-    ``repetitions`` is how often each time is measured; ``work`` a folder for everything written.
+    ``repetitions`` is how often each time is measured; ``work`` a folder for everything written. ``code`` is the
+    environment of everything that is run: :func:`benchmarks.measure.freeze` made it when ``commit`` was checked out.
     """
 
     corpus: Corpus
     work: Path
     repetitions: int
+    code: Mapping[str, str]
+    commit: str
     full: bool = False
     _kept: dict[tuple[str, str], Result] = field(default_factory=dict)
 
@@ -61,7 +64,7 @@ class Bench:
         command = python("-m", "stills", "people", str(film.path), "-o", str(out), "--effort", effort, "--quiet")
         command += ["--workers", str(workers)] if workers is not None else []
         indexes = cache or out / "indexes"
-        env = {**source_environment(), "STILLS_CACHE_DIR": str(indexes)}
+        env = {**self.code, "STILLS_CACHE_DIR": str(indexes)}
         taken = run(command, env=env, memory=memory, accept=(0, NothingFoundError.exit_code))
         if cache is None:
             shutil.rmtree(indexes, ignore_errors=True)
@@ -79,7 +82,7 @@ class Bench:
 
     def decode(self, film: Film) -> Run:
         """Decode all of ``film`` and do nothing else: see :mod:`benchmarks.plain_decode`."""
-        taken = run(python("-m", "benchmarks.plain_decode", str(film.path)), env=source_environment())
+        taken = run(python("-m", "benchmarks.plain_decode", str(film.path)), env=self.code)
         self.say(f"{film.name}: plain decode in {taken.wall:.1f} s")
         return taken
 

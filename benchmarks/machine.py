@@ -39,7 +39,7 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """The commit that is checked out, with ``+`` where files differ from it; ``unknown`` outside of git."""
+    """The commit that is checked out, with ``+`` where files of ``src`` differ from it; ``unknown`` outside of git."""
     try:
         head = _git("rev-parse", "--short=10", "HEAD")
         return head + ("+" if _git("status", "--porcelain", "--untracked-files=no", "--", "src") else "")

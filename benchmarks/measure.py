@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -164,10 +165,15 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
-def source_environment() -> dict[str, str]:
-    """The environment in which this checkout's code is what is imported."""
-    root = Path(__file__).resolve().parents[1]
-    paths = [str(root / "src"), str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+def freeze(root: Path, target: Path) -> dict[str, str]:
+    """Copy the code of the checkout ``root`` to ``target``; the environment in which the copy is what is imported.
+
+    A benchmark takes minutes. Whoever edits the checkout meanwhile would have one half of the figures measured on other
+    code than the other, or on a file that is half written.
+    """
+    for name in ("src", "benchmarks"):
+        shutil.copytree(root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    paths = [str(target / "src"), str(target), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(paths)}
 
 

@@ -15,10 +15,11 @@ from benchmarks.accuracy import accuracy, baseline
 from benchmarks.bench import Bench
 from benchmarks.corpus import ROOT, Corpus
 from benchmarks.machine import commit, load_average, machine, today
+from benchmarks.measure import freeze
 from benchmarks.memory import memory
 from benchmarks.quality import quality
 from benchmarks.real import real
-from benchmarks.results import Section, replace_between, targets_markdown
+from benchmarks.results import Check, Section, replace_between, targets_markdown
 from benchmarks.speed import again, speed, workers
 from stills.errors import StillsError
 from stills.files import atomic_write, ensure_folder
@@ -52,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="stills-bench-", dir=options.work) as folder:
             work = Path(folder)
-            bench = Bench(Corpus.find(work), work, options.repetitions or (5 if options.full else 3), options.full)
+            repetitions = options.repetitions or (5 if options.full else 3)
+            version = commit()
+            code = freeze(ROOT, work / "code")
+            bench = Bench(Corpus.find(work), work, repetitions, code, version, options.full)
             if missing := bench.corpus.describe():
                 print(f"note: {missing}", file=sys.stderr)
             measured = []
@@ -63,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     measured.append(measure(name, bench))
                 except StillsError as error:
                     print(f"{name} failed: {error}", file=sys.stderr)
+                    measured.append(failure(name, error, bench))
                     failed += 1
-                    continue
                 print(measured[-1].markdown() + "\n", flush=True)
             print("## Targets\n\n" + targets_markdown(measured))
             keep(measured, options.out)
@@ -81,15 +85,29 @@ def measure(name: str, bench: Bench) -> Section:
     print(f"{name} …", file=sys.stderr, flush=True)
     busy, start = load_average(), time.perf_counter()
     section = SECTIONS[name](bench)
-    circumstances = {
+    return replace(section, circumstances=_circumstances(name, bench, busy, time.perf_counter() - start))
+
+
+def failure(name: str, error: StillsError, bench: Bench) -> Section:
+    """What stands for a section that could not be measured: older figures would hide that.
+
+    The message stays out of it: it names paths of this machine.
+    """
+    check = Check(f"section {name}", f"failed ({error.code})", "measured", met=False)
+    remark = "Measuring this failed when it was last tried."
+    circumstances = _circumstances(name, bench, load_average(), 0.0)
+    return Section(name, f"{name.title()} (failed)", (), (check,), (remark,), circumstances, {"error": str(error)})
+
+
+def _circumstances(name: str, bench: Bench, busy: str, seconds: float) -> dict[str, str]:
+    return {
         "command": f"`python -m benchmarks {name}{' --full' if bench.full else ''} --repetitions {bench.repetitions}`",
         "date": today(),
-        "commit": commit(),
+        "commit": bench.commit,
         "load before": busy,
-        "took": f"{time.perf_counter() - start:.0f} s",
+        "took": f"{seconds:.0f} s",
         "machine": machine(),
     }
-    return replace(section, circumstances=circumstances)
 
 
 def keep(sections: Sequence[Section], out: Path) -> None:

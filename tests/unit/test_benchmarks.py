@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import corpus, measure, naive, quality, real, run
+from benchmarks.bench import Bench
 from benchmarks.errors import BenchmarkError
 from benchmarks.plain_decode import decode_all
 from benchmarks.results import Check, Section, Table, replace_between, targets_markdown
@@ -80,6 +81,29 @@ def test_publishing_a_section_keeps_the_others(tmp_path: Path):
     assert text.startswith("head\n")
     assert text.endswith("tail\n")
     assert "raw" not in figures.read_text(encoding="utf-8")
+
+
+def test_a_failed_section_replaces_older_figures_and_names_no_path(tmp_path: Path):
+    page, figures = tmp_path / "page.md", tmp_path / "results.json"
+    markers = "\n".join(f"<!-- {name} -->\n<!-- /{name} -->" for name in ("targets", "speed"))
+    page.write_text(markers, encoding="utf-8")
+    run.publish([_section("speed", "1")], page, figures)
+    bench = Bench(corpus.Corpus(None, None, tmp_path), tmp_path, 1, {}, "abc")
+    run.publish([run.failure("speed", BenchmarkError("exit code 1", path=str(tmp_path)), bench)], page, figures)
+    text = page.read_text(encoding="utf-8")
+    assert "failed (benchmark) | measured | **missed**" in text
+    assert "figure of speed" not in text
+    assert str(tmp_path) not in text + figures.read_text(encoding="utf-8")
+
+
+def test_edits_do_not_reach_a_benchmark_that_runs(tmp_path: Path):
+    package = tmp_path / "root" / "src" / "thing"
+    package.mkdir(parents=True)
+    (tmp_path / "root" / "benchmarks").mkdir()
+    (package / "__init__.py").write_text("print('before')", encoding="utf-8")
+    env = measure.freeze(tmp_path / "root", tmp_path / "frozen")
+    (package / "__init__.py").write_text("half of a fi", encoding="utf-8")
+    assert measure.run([sys.executable, "-c", "import thing"], env=env).output == "before\n"
 
 
 def test_the_page_has_a_place_for_every_section():
