@@ -14,7 +14,6 @@ import pytest
 
 from media_factory import Movie, make, moving_picture
 from stills.errors import CorruptVideoError, LimitError
-from stills.media import probe as probe_module
 from stills.media.decode import decode
 from stills.media.probe import probe, probe_with_packets
 

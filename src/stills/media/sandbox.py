@@ -16,9 +16,8 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from stills.cancel import CancelToken
 from stills.errors import StillsError, UsageError, WorkerError
 from stills.media.sandbox_progress import report
 
@@ -107,6 +106,13 @@ class TaskResult:
 
 def _nothing() -> None:
     """There is nothing to finalize."""
+
+
+class Stopper(Protocol):
+    """Says when to stop; a :class:`~stills.cancel.CancelToken` is one."""
+
+    def check(self) -> None:
+        """Raise a ``StillsError`` where the work is to end."""
 
 
 class Pool:
@@ -203,7 +209,7 @@ class Pool:
         tasks: Iterable[Task],
         *,
         on_progress: Callable[[Any, Any], None] | None = None,
-        cancel: CancelToken | None = None,
+        cancel: Stopper | None = None,
     ) -> Iterator[TaskResult]:
         """Run ``tasks`` and yield their results as they finish; closing the iterator kills what still runs.
 
@@ -230,7 +236,7 @@ class Pool:
             self._running = False
 
     def _run(
-        self, tasks: Iterable[Task], on_progress: Callable[[Any, Any], None] | None, cancel: CancelToken | None
+        self, tasks: Iterable[Task], on_progress: Callable[[Any, Any], None] | None, cancel: Stopper | None
     ) -> Iterator[TaskResult]:
         self.start()
         engine = self._engine

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,18 +20,19 @@ from stills.errors import (
     InputError,
     LimitError,
     ModelError,
-    StillsError,
     StrictError,
 )
 from stills.index.index import Index
-from stills.index.spill import has_spill, read_spill, trim_spill
-from stills.index.store import IndexStore, SegmentRows
+from stills.index.spill import trim_spill
+from stills.index.store import IndexStore
 from stills.media.sandbox import Pool, Task, TaskResult
 from stills.media.source import content_id
 from stills.scan.parameters import EFFORTS, MODELS, ScanParameters, scan_parameters
+from stills.scan.pictures import Pictures
 from stills.scan.plan import Segment, SegmentTask, plan_segments
 from stills.scan.pool import start_workers
-from stills.types import Effort, Fallback, Layer, Progress, ProgressCallback, ScanReport, VideoInfo
+from stills.scan.work import Key, Work, around
+from stills.types import Effort, Fallback, Layer, ProgressCallback, VideoInfo
 
 if TYPE_CHECKING:
     from stills.media.packets import PacketIndex
@@ -42,40 +42,27 @@ log = logging.getLogger(__name__)
 
 _WORKER = "stills.scan.worker"
 
-LOOK_AHEAD = 4
-"""Frames behind the last one that came out of a decoder, of which any may be the one that killed it."""
 
-DECODED_BYTES = 96 << 20
-"""Decoded pictures that are held at a time."""
+class _OutOfTimeError(LimitError):
+    """The time for one video is up."""
+
+    code = "timeout"
 
 
-@dataclass(slots=True)
-class _Work:
-    """A scan under way."""
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """A cancel token that also looks at the clock."""
 
-    path: str
-    content: str
-    video: VideoInfo
-    packets: PacketIndex
-    parameters: ScanParameters
+    cancel: CancelToken | None
     started: float
-    done: dict[tuple[int, int], SegmentRows] = field(default_factory=dict)
-    failed: list[tuple[Segment, StillsError]] = field(default_factory=list)
-    reached: dict[tuple[int, int], float] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    stopped: bool = False
-    furthest: float = 0.0
+    seconds: float | None
 
-    def position(self) -> float:
-        """Seconds of video that were looked at; never less than before, though a crash takes some away."""
-        self.furthest = max(self.furthest, min(float(sum(self.reached.values())), self.video.duration))
-        return self.furthest
-
-    def tell(self, on_progress: ProgressCallback | None) -> None:
-        """Call ``on_progress``, where there is one."""
-        if on_progress is not None:
-            elapsed = time.monotonic() - self.started
-            on_progress(Progress("scan", self.path, self.position(), self.video.duration, elapsed))
+    def check(self) -> None:
+        """Raise where somebody cancelled, or where the time is up."""
+        if self.cancel is not None:
+            self.cancel.check()
+        if self.seconds is not None and time.monotonic() - self.started > self.seconds:
+            raise _OutOfTimeError(f"stopped after {self.seconds:g} s (--video-timeout); the rest was not looked at")
 
 
 class Scanner:
@@ -151,7 +138,7 @@ class Scanner:
         parameters = self._parameters(self._settings.scan.effort)
         video, packets = self._probe(path, cancel)
         self._store.prepare(content, parameters.to_json())
-        work = _Work(path, content, video, packets, parameters, started)
+        work = Work(path, content, video, packets, parameters, started)
         if not self._settings.scan.resume:
             self._store.drop_segments(content, parameters.to_json())
         self._run(work, plan_segments(video, packets, parameters), on_progress, cancel)
@@ -175,7 +162,7 @@ class Scanner:
         Ask in rising order. Asking raises ``CorruptVideoError`` where a frame that the scan saw cannot be decoded any
         more.
         """
-        return Pictures(self, index, sorted(set(pts)), cancel)
+        return Pictures(index, sorted(set(pts)), lambda some: self.decode(index, some, cancel=cancel))
 
     def decode(
         self, index: Index, pts: list[int], *, cancel: CancelToken | None = None
@@ -242,11 +229,11 @@ class Scanner:
         raise CancelledError("cancelled", path=path)
 
     def _run(
-        self, work: _Work, segments: list[Segment], on_progress: ProgressCallback | None, cancel: CancelToken | None
+        self, work: Work, segments: list[Segment], on_progress: ProgressCallback | None, cancel: CancelToken | None
     ) -> None:
         """Run all segments that were not finished before; a piece that breaks a worker is cut around the place."""
         json = work.parameters.to_json()
-        queue: list[tuple[tuple[int, int], Segment]] = []
+        queue: list[tuple[Key, Segment]] = []
         for segment in segments:
             rows = self._store.load_segment(work.content, json, segment.number)
             if rows is not None:
@@ -254,39 +241,45 @@ class Scanner:
                 work.reached[segment.number, 0] = segment.end_time - segment.start_time
             else:
                 queue.append(((segment.number, 0), segment))
-        deadline = self._settings.limits.video_timeout
+        watch = _Watch(cancel, work.started, self._settings.limits.video_timeout)
         attempts = self._settings.limits.retries + 1
         while queue and attempts > 0:
             attempts -= 1
             pieces = dict(queue)
             queue = []
-            for result in self._results(work, pieces, on_progress, cancel):
-                segment = pieces[result.key]
-                if result.ok:
-                    work.done[result.key] = result.value
-                    work.reached[result.key] = segment.end_time - segment.start_time
-                    if result.key[1] == 0:
-                        self._store.save_segment(work.content, json, result.value)
+            try:
+                for result in self._results(work, pieces, on_progress, watch):
+                    queue += self._take(work, result, pieces[result.key], last_try=not attempts)
                     work.tell(on_progress)
-                elif not isinstance(result.error, CorruptVideoError | LimitError):
-                    result.unwrap()  # not about this place of the video: raises
-                elif attempts and result.error.retryable:
-                    queue.append((result.key, segment))  # nothing speaks against this place of the video
-                elif attempts:
-                    queue += _around(work, result, segment)
-                else:
-                    work.failed.append((segment, result.error))
-                if deadline is not None and time.monotonic() - work.started > deadline:
-                    work.warnings.append(f"stopped after {deadline:g} s (--video-timeout); the rest was not looked at")
-                    work.stopped = True
-                    return
+            except _OutOfTimeError as error:
+                work.warnings.append(error.message)
+                work.stopped = True
+                return
+
+    def _take(self, work: Work, result: TaskResult, segment: Segment, *, last_try: bool) -> list[tuple[Key, Segment]]:
+        """Note what came of a piece; what is to be tried again."""
+        if result.ok:
+            work.done[result.key] = result.value
+            work.reached[result.key] = segment.end_time - segment.start_time
+            if result.key[1] == 0:
+                self._store.save_segment(work.content, work.parameters.to_json(), result.value)
+            return []
+        if not isinstance(result.error, CorruptVideoError | LimitError):
+            result.unwrap()  # not about this place of the video: raises
+        elif last_try:
+            work.failed.append((segment, result.error))
+        elif result.error.retryable:
+            return [(result.key, segment)]  # nothing speaks against this place of the video
+        else:
+            return around(work, result, segment)
+        return []
 
     def _results(
         self,
-        work: _Work,
-        pieces: Mapping[tuple[int, int], Segment],
+        work: Work,
+        pieces: Mapping[Key, Segment],
         on_progress: ProgressCallback | None,
-        cancel: CancelToken | None,
+        watch: _Watch,
     ) -> Iterator[TaskResult]:
         index_folder = self._store.folder(work.content, work.parameters.to_json())
         spill = str(index_folder / "spill")
@@ -305,143 +298,15 @@ class Scanner:
             work.reached[key] = max(0.0, value[1] - pieces[key].start_time)
             work.tell(on_progress)
 
-        return self._workers().run(tasks, on_progress=progressed, cancel=cancel)
+        return self._workers().run(tasks, on_progress=progressed, cancel=watch)
 
-    def _finish(self, work: _Work, layers: frozenset[Layer], fallbacks: tuple[Fallback, ...]) -> Index:
-        from stills.models import model_hashes
-        from stills.scan.join import join_segments
+    def _finish(self, work: Work, layers: frozenset[Layer], fallbacks: tuple[Fallback, ...]) -> Index:
+        from stills.scan.assemble import assemble
 
-        parts = sorted(work.done.values(), key=_place)
-        decoded = sum(int(p.notes["frames_decoded"]) for p in parts)
-        if not decoded:
-            raise _nothing_decoded(work, parts)
-        frames, shots, faces = join_segments(work.video, parts, work.parameters)
-        for segment, error in work.failed:
-            work.warnings.append(
-                f"{segment.start_time:.1f}–{segment.end_time:.1f} s were not looked at: {error.message}"
-            )
-        if damaged := sum(int(p.notes.get("damaged", 0)) for p in parts):
-            work.warnings.append(f"{damaged} damaged frame{'s' * (damaged > 1)} could be restored in part only")
-        if errors := sum(int(p.notes["errors"]) for p in parts):
-            first = next(p.notes["first_error"] for p in parts if p.notes["first_error"])
-            work.warnings.append(f"{errors} packet{'s' * (errors > 1)} could not be decoded ({first})")
-        json = work.parameters.to_json()
-        times = frames["time"].filter(frames["analysed"]).to_numpy()
-        report = ScanReport(
-            effort=work.parameters.effort,
-            frames_total=work.video.frame_count,
-            frames_decoded=decoded,
-            frames_analysed=len(times),
-            coverage=_coverage(times, work.video.duration),
-            seconds=round(time.monotonic() - work.started, 3),
-        )
-        index = Index(
-            video=work.video,
-            content=work.content,
-            frames=frames,
-            shots=shots,
-            faces=faces,
-            layers=layers,
-            parameters=json,
-            models=model_hashes(MODELS),
-            report=report,
-            fallbacks=fallbacks,
-            warnings=tuple(work.warnings),
-            partial=bool(work.failed or work.warnings or work.video.missing_end),
-        )
+        index = assemble(work, layers, fallbacks)
         if work.stopped:
             return index  # not kept: the finished segments are, and the next call goes on from there
         index = self._store.save(index)
-        best_first = faces.select(["pts", "quality"]).sort_by([("quality", "descending")])
-        trim_spill(self._store.folder(work.content, json) / "spill", best_first["pts"].to_pylist())
+        best_first = index.faces.select(["pts", "quality"]).sort_by([("quality", "descending")])
+        trim_spill(self._store.folder(index.content, index.parameters) / "spill", best_first["pts"].to_pylist())
         return index
-
-
-class Pictures(Mapping[int, NDArray[np.uint8]]):
-    """Pictures by pts: restored from the spill, or decoded in a worker, a few at a time."""
-
-    def __init__(self, scanner: Scanner, index: Index, pts: list[int], cancel: CancelToken | None) -> None:
-        """``pts`` in rising order."""
-        self._scanner, self._index, self._pts, self._cancel = scanner, index, pts, cancel
-        self._spill = None if index.folder is None else Path(index.folder) / "spill"
-        self._ready: dict[int, NDArray[np.uint8]] = {}
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._pts)
-
-    def __iter__(self) -> Iterator[int]:
-        """The pts, in rising order."""
-        return iter(self._pts)
-
-    def __getitem__(self, pts: int) -> NDArray[np.uint8]:
-        """One picture. Raises ``KeyError`` for a pts that was not announced, ``CorruptVideoError``."""
-        if pts not in self._pts:
-            raise KeyError(pts)
-        kept = None if self._spill is None else read_spill(self._spill, pts)
-        if kept is not None:
-            return kept.picture()
-        if pts not in self._ready:
-            self._ready = self._decode(pts)
-        return self._ready[pts]
-
-    def _decode(self, pts: int) -> dict[int, NDArray[np.uint8]]:
-        """The picture at ``pts`` and the next few that are not in the spill: one pass over the video for all."""
-        # The one asked for may be in the spill and damaged.
-        later = [p for p in self._pts if p > pts and not (self._spill and has_spill(self._spill, p))]
-        wanted = [pts, *later]
-        video = self._index.video
-        few = max(1, DECODED_BYTES // max(1, video.width * video.height * 3))
-        found: dict[int, NDArray[np.uint8]] = self._scanner.decode(self._index, wanted[:few], cancel=self._cancel)
-        if pts not in found:
-            raise CorruptVideoError(
-                f"the picked frame at pts {pts} cannot be decoded any more",
-                path=video.path,
-                remedy="was the file changed? run `stills forget` on it and scan it again",
-            )
-        return found
-
-
-def _around(work: _Work, result: TaskResult, segment: Segment) -> list[tuple[tuple[int, int], Segment]]:
-    """What is left of a segment when the place where its worker died is left out."""
-    last = result.last_progress[0] if result.last_progress else None
-    number, piece = result.key
-    work.reached[result.key] = 0.0
-    pieces = []
-    if last is not None and (segment.start is None or last > segment.start):
-        pieces.append(replace(segment, end=int(last), end_time=work.video.seconds(int(last))))
-    after = work.packets.keyframe_pts
-    if last is not None:  # the frame that killed it is the next one, or one of the few that decoders look ahead
-        after = after[after > last + LOOK_AHEAD * work.packets.frame_ticks]
-    else:
-        after = after[after > (work.video.start_pts if segment.start is None else segment.start)]
-    if len(after) and (segment.end is None or after[0] < segment.end):
-        start = int(after[0])
-        pieces.append(replace(segment, start=start, start_time=work.video.seconds(start)))
-    lost_from = pieces[0].end_time if pieces and pieces[0].end != segment.end else segment.start_time
-    work.warnings.append(f"the decoder failed near {lost_from:.1f} s ({result.error.message if result.error else ''})")
-    return [((number, piece * 2 + 1 + i), p) for i, p in enumerate(pieces)]
-
-
-def _place(rows: SegmentRows) -> tuple[int, int]:
-    """Where rows belong: by segment, and by time among the pieces of one whose worker died, in whatever order."""
-    return rows.number, int(rows.frames["pts"][0].as_py()) if len(rows.frames) else 0
-
-
-def _coverage(times: NDArray[np.float64], duration: float) -> float:
-    """Share of the video within half a second of a frame that was looked at for faces."""
-    if not len(times) or duration <= 0:
-        return 0.0
-    reach = 0.5
-    start, end = np.maximum(times - reach, 0.0), np.minimum(times + reach, duration)
-    covered = (end - np.maximum(start, np.r_[0.0, end[:-1]])).clip(0.0).sum()
-    return round(float(min(1.0, covered / duration)), 4)
-
-
-def _nothing_decoded(work: _Work, parts: list[SegmentRows]) -> StillsError:
-    if work.failed:
-        return work.failed[0][1]
-    reason = next((p.notes["first_error"] for p in parts if p.notes["first_error"]), None)
-    return CorruptVideoError(
-        f"no frame can be decoded ({reason})" if reason else "no frame can be decoded", path=work.path
-    )
