@@ -16,8 +16,8 @@ from stills.types import PeopleSelection
 def without_embeddings(index: Index, selection: PeopleSelection, cache_dir: Path) -> Index:
     """``index`` with a person's number on each face in place of embeddings; saved where it was kept.
 
-    Later selections find the same people; they can no longer tell them apart by another similarity. Raises
-    ``OutputError``.
+    Later selections find the same people; they can no longer tell them apart by another similarity. Indexes of the same
+    video that were made with other parameters are erased, as they hold embeddings too. Raises ``OutputError``.
     """
     if not index.faces["embedding"].is_valid().to_pylist().count(True):
         return index
@@ -28,4 +28,9 @@ def without_embeddings(index: Index, selection: PeopleSelection, cache_dir: Path
     for name, values in (("person", numbers), ("embedding", nothing)):
         faces = faces.set_column(FACES.get_field_index(name), FACES.field(name), values)
     changed = replace(index, faces=faces)
-    return changed if index.folder is None else IndexStore(cache_dir).save(changed)
+    if index.folder is None:
+        return changed
+    store = IndexStore(cache_dir)
+    saved = store.save(changed)
+    store.drop_others(index.content, index.parameters)
+    return saved

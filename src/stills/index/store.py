@@ -113,10 +113,12 @@ class IndexStore:
     def save_segment(self, content: str, parameters: Mapping[str, Any], rows: SegmentRows) -> None:
         """Keep a finished segment, so that an interrupted scan need not do it again. Raises ``OutputError``."""
         stem = f"{rows.number:06d}"
+        frames, faces = table_bytes(rows.frames), table_bytes(rows.faces)
+        notes = {**rows.notes, "digest": _digest(frames, faces)}
         files = {
-            f"{stem}.frames.arrow": table_bytes(rows.frames),
-            f"{stem}.faces.arrow": table_bytes(rows.faces),
-            f"{stem}.json": json.dumps(dict(rows.notes)).encode(),
+            f"{stem}.frames.arrow": frames,
+            f"{stem}.faces.arrow": faces,
+            f"{stem}.json": json.dumps(notes).encode(),
         }
         _write_all(self.folder(content, parameters) / "segments", files)
 
@@ -130,15 +132,25 @@ class IndexStore:
         stem = f"{number:06d}"
         try:
             notes = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
-            frames = table_from_bytes((folder / f"{stem}.frames.arrow").read_bytes()).cast(FRAMES)
-            faces = table_from_bytes((folder / f"{stem}.faces.arrow").read_bytes()).cast(FACES)
-        except (OSError, ValueError, pa.ArrowException):
+            frames = (folder / f"{stem}.frames.arrow").read_bytes()
+            faces = (folder / f"{stem}.faces.arrow").read_bytes()
+            if notes.pop("digest") != _digest(frames, faces):
+                return None
+            tables = table_from_bytes(frames).cast(FRAMES), table_from_bytes(faces).cast(FACES)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException):
             return None
-        return SegmentRows(number, frames, faces, notes) if isinstance(notes, dict) else None
+        return SegmentRows(number, *tables, notes)
 
     def drop_segments(self, content: str, parameters: Mapping[str, Any]) -> None:
         """Remove what an unfinished scan left."""
         shutil.rmtree(self.folder(content, parameters) / "segments", ignore_errors=True)
+
+    def drop_others(self, content: str, parameters: Mapping[str, Any]) -> None:
+        """Erase the indexes of ``content`` made with other parameters. Raises ``OSError``."""
+        keep = self.folder(content, parameters)
+        for folder in (self.root / content).iterdir():
+            if folder != keep:
+                shutil.rmtree(folder)
 
     def forget(self, content: str) -> bool:
         """Erase every index of a video; whether there was one. Raises ``OSError`` where it cannot be erased."""
@@ -149,6 +161,14 @@ class IndexStore:
             meta.unlink()
         shutil.rmtree(folder)
         return True
+
+
+def _digest(*parts: bytes) -> str:
+    """What the rows of a segment were when they were written."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _read_table(path: Path) -> pa.Table:
