@@ -22,6 +22,9 @@ from benchmarks.errors import BenchmarkError
 INTERVAL = 0.03
 """Seconds between two looks at the memory of a process tree."""
 
+FOLDERS = ("STILLS_MODELS_DIR", "STILLS_CACHE_DIR")
+"""Settings in the environment that measured programs see."""
+
 _PR_SET_CHILD_SUBREAPER = 36
 _MEGABYTE = 1e6
 
@@ -163,6 +166,16 @@ def adopt_orphans() -> None:
 def python(*arguments: str) -> list[str]:
     """The command that runs this interpreter with ``arguments``."""
     return [sys.executable, *arguments]
+
+
+def leave_settings_out() -> None:
+    """Take settings out of the environment, but for the folders of weights and caches.
+
+    ``STILLS_SCAN__WORKERS=1`` would be measured otherwise, and the benchmark's own ``STILLS_EVAL`` is no setting, so
+    that stills refuses to start.
+    """
+    for name in [name for name in os.environ if name.startswith("STILLS_") and name not in FOLDERS]:
+        del os.environ[name]
 
 
 def freeze(root: Path, target: Path) -> dict[str, str]:

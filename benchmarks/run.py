@@ -15,7 +15,7 @@ from benchmarks.accuracy import accuracy, baseline
 from benchmarks.bench import Bench
 from benchmarks.corpus import ROOT, Corpus
 from benchmarks.machine import commit, load_average, machine, today
-from benchmarks.measure import freeze
+from benchmarks.measure import freeze, leave_settings_out
 from benchmarks.memory import memory
 from benchmarks.quality import quality
 from benchmarks.real import real
@@ -56,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             repetitions = options.repetitions or (5 if options.full else 3)
             version = commit()
             code = freeze(ROOT, work / "code")
-            bench = Bench(Corpus.find(work), work, repetitions, code, version, options.full)
+            corpus = Corpus.find(work)
+            leave_settings_out()
+            bench = Bench(corpus, work, repetitions, code, version, options.full)
             if missing := bench.corpus.describe():
                 print(f"note: {missing}", file=sys.stderr)
             measured = []

@@ -1,6 +1,7 @@
 """The benchmark's helpers compute what they claim."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -104,6 +105,14 @@ def test_edits_do_not_reach_a_benchmark_that_runs(tmp_path: Path):
     env = measure.freeze(tmp_path / "root", tmp_path / "frozen")
     (package / "__init__.py").write_text("half of a fi", encoding="utf-8")
     assert measure.run([sys.executable, "-c", "import thing"], env=env).output == "before\n"
+
+
+def test_settings_of_the_environment_are_not_measured(monkeypatch: pytest.MonkeyPatch):
+    # a dict in its place, so that the environment of the tests stays as it is
+    kept = {"STILLS_MODELS_DIR": "m", "PATH": os.environ["PATH"]}
+    monkeypatch.setattr(os, "environ", {**kept, "STILLS_EVAL": "e", "STILLS_SCAN__WORKERS": "1"})
+    measure.leave_settings_out()
+    assert os.environ == kept
 
 
 def test_the_page_has_a_place_for_every_section():
