@@ -1,16 +1,17 @@
 """The runtime's cache of compiled graphs, made safe: hashed, and written by one process at a time.
 
 OpenVINO loads a cached graph five times faster than it compiles one, but believes whatever weights the file holds:
-with bytes flipped inside it computed NaN without a word (2026.4). So every file of the cache gets its hash beside it,
-and one that does not match is removed, which makes OpenVINO compile again.
+with bytes flipped inside it computed NaN without a word (2026.4). So every file of the cache gets its CRC-32
+beside it (against accidents, and read at every start: half the time of a SHA-256), and one that does not match is
+removed, which makes OpenVINO compile again.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import logging
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,8 +33,9 @@ def with_cache(folder: Path, load: Callable[[Path | None], T]) -> T:
     """
     with _locked(folder, fcntl.LOCK_SH) as readable:
         if readable and _whole(folder):
+            before = _blobs(folder)
             loaded = load(folder)
-            if _whole(folder):
+            if _blobs(folder) == before:
                 return loaded
             # it was made for another machine or release, and another file now lies beside it
     with _locked(folder, fcntl.LOCK_EX) as writable:
@@ -52,6 +54,11 @@ def _whole(folder: Path) -> bool:
     """Whether there are cached files, and each is what was written."""
     blobs = list(folder.glob("*.blob"))
     return bool(blobs) and all(_hash_file(blob) == _recorded(blob) for blob in blobs)
+
+
+def _blobs(folder: Path) -> set[Path]:
+    """The files of the cache."""
+    return set(folder.glob("*.blob"))
 
 
 def _clear(folder: Path) -> None:
@@ -75,7 +82,7 @@ def _record(folder: Path) -> None:
 
 
 def _record_path(blob: Path) -> Path:
-    return blob.with_suffix(".sha256")
+    return blob.with_suffix(".crc32")
 
 
 def _recorded(blob: Path) -> str | None:
@@ -88,7 +95,10 @@ def _recorded(blob: Path) -> str | None:
 def _hash_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            check = 0
+            while chunk := file.read(1 << 20):
+                check = zlib.crc32(chunk, check)
+            return f"{check:08x}"
     except OSError:
         return "unreadable"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -95,13 +95,15 @@ def open_session(
     threads: int = 1,
     runtime: Runtime | None = None,
     folder: Path | None = None,
+    checked: bool = False,
 ) -> Session:
     """Load a model of the catalog, fetching it at first use.
 
     ``device`` is obeyed to the letter but for ``auto``; which graphs can run where is :func:`place`'s to say.
     ``precision="auto"`` uses bf16 for models where that was measured to be harmless, on CPUs that have it.
     ``threads`` are those of one inference on the CPU. ``runtime`` forces a runtime (``None``: OpenVINO on CPUs, ONNX
-    Runtime on CUDA). ``folder`` is the models folder where it is not the configured one.
+    Runtime on CUDA). ``folder`` is the models folder where it is not the configured one. ``checked``: see
+    :func:`~stills.models.store.model_path`.
 
     Raises ``DeviceError`` (not there, or cannot run this graph), ``ModelFetchError``, ``ModelHashError``,
     ``ModelError`` (the runtime refuses the file), ``UsageError`` (no such model, threads below 1).
@@ -115,7 +117,17 @@ def open_session(
     if placement.fallback is not None:
         raise DeviceError(placement.fallback.message, remedy=f"open {name} with device cpu and record the fallback")
     placement = replace(placement, runtime=runtime or placement.runtime)
-    session = _open(entry, placement, precision=precision, threads=threads, folder=folder)
+    from stills.models.store import model_path, models_dir
+
+    root = folder or models_dir()
+    session = _open(
+        entry,
+        placement,
+        precision,
+        threads=threads,
+        root=root,
+        path=lambda: model_path(name, folder=root, checked=checked),
+    )
     log.debug("%s runs on %s by %s in %s", name, session.device, session.runtime, session.precision)
     return session
 
@@ -136,11 +148,9 @@ def check_inputs(wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, Arra
 
 
 def _open(
-    entry: ModelEntry, placement: Placement, *, precision: Precision, threads: int, folder: Path | None
+    entry: ModelEntry, placement: Placement, precision: Precision, *, threads: int, root: Path, path: Callable[[], Path]
 ) -> Session:
-    from stills.models.store import model_path, models_dir
-
-    root = folder or models_dir()
+    """``path`` is asked for once it is sure that the graph can run there: it may have to be fetched."""
     if placement.runtime == "onnxruntime":
         if entry.format != "onnx":
             raise DeviceError(
@@ -148,12 +158,11 @@ def _open(
             )
         from stills.models.onnx_session import OnnxSession
 
-        return OnnxSession(model_path(entry.name, folder=root), device=placement.device, threads=threads)
+        return OnnxSession(path(), device=placement.device, threads=threads)
     if placement.device != "cpu":
         message = f"OpenVINO is used on CPUs only, not on {placement.device}"
         raise DeviceError(message, remedy="leave the runtime to stills")
     from stills.models.openvino_session import OpenVinoSession
 
     half = entry.bf16 and precision == "auto"
-    path = model_path(entry.name, folder=root)
-    return OpenVinoSession(path, entry.outputs, half=half, threads=threads, cache=root / "compiled")
+    return OpenVinoSession(path(), entry.outputs, half=half, threads=threads, cache=root / "compiled")

@@ -33,6 +33,10 @@ KEY_SPACING = 0.5
 SURE_RATIO = 2.0
 """How much larger than those around a packet is that is taken for a cut unseen; see ``PacketIndex.suspected_cuts``."""
 
+UNSURE_VALUE = 0.2
+"""What a packet that is large, but not that large, is worth beside a sure one: of 87 such in a development film 17 were
+cuts, of 20 sure ones 14."""
+
 AFTER_CUT = 0.12
 """Seconds behind a suspected cut that a sparse scan looks: past a blended frame or the first steps of a dissolve."""
 
@@ -143,15 +147,17 @@ def _sparse(
         *_spaced(packets.keyframe_pts, int(KEY_SPACING / video.time_base)),
     }
     behind = max(1, int(AFTER_CUT / video.time_base))
-    # A group of pictures is decoded up to its last suspect: groups that cost least a suspect come first.
+    # A group of pictures is decoded up to its last suspect: groups that cost least for what they promise come first.
     groups: dict[int, list[int]] = {}
     for pts in packets.suspected_cuts():
         groups.setdefault(packets.gop_start(int(pts)), []).append(int(pts))
+    sure = set(packets.suspected_cuts(SURE_RATIO).tolist())
     options = []
     for key, inside in groups.items():
         targets = near(np.array(inside) + behind)
+        value = sum(1.0 if pts in sure else UNSURE_VALUE for pts in inside)
         cost = int(np.searchsorted(shown, targets[-1]) - np.searchsorted(shown, key)) + 1
-        options.append((cost / len(inside), cost, key, targets))
+        options.append((cost / value, cost, key, targets))
     left = _budget(video, parameters) * len(shown)
     for _, cost, key, targets in sorted(options):
         if cost <= left:

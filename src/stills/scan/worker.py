@@ -34,7 +34,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 class _Loaded:
     """The models of this process, and what they were loaded for."""
 
-    key: tuple[str, str, float]
+    key: tuple[str, str, float, bool]
     vision: Vision
 
 
@@ -67,25 +67,24 @@ def decode_pictures(
 
 def _vision(parameters: ScanParameters) -> Vision:
     score = parameters.detect_score
-    key = (parameters.device, parameters.precision, score)
+    key = (parameters.device, parameters.precision, score, parameters.follow_side == parameters.detect_side)
     if not _loaded or _loaded[0].key != key:
         import cv2
 
         cv2.setNumThreads(1)  # a worker is one core's work; more threads would fight the other workers
         _give_memory_back()
-        detector, follower = (
-            make_detector("yunet", _session("yunet", parameters), score_threshold=score) for _ in range(2)
-        )
+        sizes = 1 if parameters.follow_side == parameters.detect_side else 2
+        detectors = [make_detector("yunet", _session("yunet", parameters), score_threshold=score) for _ in range(sizes)]
         embedder = make_embedder("sface", _session("sface", parameters))
         landmarker = make_landmarker(_session("landmarks", parameters), _session("blendshapes", parameters))
-        _loaded[:] = [_Loaded(key, Vision(detector, follower, embedder, landmarker))]
+        _loaded[:] = [_Loaded(key, Vision(detectors[0], detectors[-1], embedder, landmarker))]
     return _loaded[0].vision
 
 
 def _session(name: str, parameters: ScanParameters) -> Session:
     # The parent has recorded what runs elsewhere than asked; here each graph goes where it can run.
     device = place(name, parameters.device).device
-    return open_session(name, device=device, precision=parameters.precision, threads=1)
+    return open_session(name, device=device, precision=parameters.precision, threads=1, checked=True)
 
 
 def _give_memory_back() -> None:
