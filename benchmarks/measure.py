@@ -89,8 +89,14 @@ def run(
             list(command), env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=out, stderr=err
         )
         sampler = Sampler(others) if memory else None
-        # the exit status is read with the times, so that Popen must not wait for it as well
-        _, status, _ = os.wait4(process.pid, 0)
+        try:
+            # the exit status is read with the times, so that Popen must not wait for it as well
+            _, status, _ = os.wait4(process.pid, 0)
+        except BaseException:  # interrupted: what was started goes with us
+            process.kill()
+            process.wait()
+            _reap(others, patience=1.0)
+            raise
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         peak = sampler.stop() if sampler is not None else None

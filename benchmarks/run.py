@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -48,6 +49,7 @@ QUICK = ("speed", "again", "memory", "accuracy")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; 0 where all sections were measured, 1 where one failed, 2 on wrong use."""
     options = _parse(arguments)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that temporary files go
     names = options.sections or (list(SECTIONS) if options.full else list(QUICK))
     failed = 0
     try:

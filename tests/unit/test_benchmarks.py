@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from benchmarks import corpus, measure, naive, quality, real, run
 from benchmarks.bench import Bench
@@ -145,6 +146,19 @@ def test_orphans_are_waited_for_and_counted():
     )
     assert taken.left == 1
     assert taken.cpu > 0.45
+
+
+def test_an_interrupted_run_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch):
+    started = []
+
+    def interrupted(pid: int, _: int) -> None:
+        started.append(pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "wait4", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure.run([sys.executable, "-c", "while True: pass"])
+    assert not psutil.pid_exists(started[0])
 
 
 def test_a_failing_command_says_why():
