@@ -233,7 +233,7 @@ class DecodedFrame:
             "look": asdict(self._look),
         }
         text = json.dumps(head).encode()
-        packed = pa.Codec("zstd", compression_level=1).compress(pa.py_buffer(samples))
+        packed = pa.Codec("lz4").compress(pa.py_buffer(samples))
         return b"".join([_MAGIC, struct.pack("<I", len(text)), text, packed.to_pybytes()])
 
     @classmethod
@@ -247,7 +247,7 @@ class DecodedFrame:
             if magic != _MAGIC:
                 raise CorruptVideoError("this is not a stored frame")
             head: dict[str, Any] = json.loads(data[8 : 8 + length])
-            unpacked = pa.Codec("zstd").decompress(pa.py_buffer(data)[8 + length :], decompressed_size=head["bytes"])
+            unpacked = pa.Codec("lz4").decompress(pa.py_buffer(data)[8 + length :], decompressed_size=head["bytes"])
             samples = np.frombuffer(memoryview(unpacked), np.uint8)
             width, height = head["size"]
             frame = VideoFrame(width, height, head["format"])

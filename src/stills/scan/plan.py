@@ -21,6 +21,9 @@ LEAST_LENGTH = 0.7
 REGULAR = 0.97
 """Distance from the key frame before, of the largest there is, from which a key frame is just the next in turn."""
 
+LEAST_FRAMES = 200.0
+"""Frames that may be decoded whatever the share says, up to the share of a long film: a clip costs nothing."""
+
 ON_THE_WAY = 4.0
 """Seconds between two looks at what has to be decoded anyway."""
 
@@ -99,10 +102,13 @@ def _inside(pts: NDArray[np.int64], start: int | None, end: int | None) -> tuple
     return tuple(int(p) for p in pts if (start is None or p >= start) and (end is None or p < end))
 
 
-def _budget(video: VideoInfo, parameters: ScanParameters) -> float:
-    """Share of the frames that a sparse scan may decode; a short film's time goes into starting up anyway."""
+def _budget(video: VideoInfo, frames: int, parameters: ScanParameters) -> float:
+    """Frames that a sparse scan may decode of ``frames``: what matters little beside starting up, then a share."""
+    if video.duration <= 0:
+        return 0.0
     low, high = parameters.sparse_budget
-    return low + (high - low) * (1.0 - math.exp(-video.duration / LONG_FILM))
+    share = low + (high - low) * (1.0 - math.exp(-video.duration / LONG_FILM))
+    return max(share * frames, min(LEAST_FRAMES, high * frames))
 
 
 def _borders(video: VideoInfo, packets: PacketIndex, seconds: float) -> list[int]:
@@ -158,7 +164,7 @@ def _sparse(
         value = sum(1.0 if pts in sure else UNSURE_VALUE for pts in inside)
         cost = int(np.searchsorted(shown, targets[-1]) - np.searchsorted(shown, key)) + 1
         options.append((cost / value, cost, key, targets))
-    left = _budget(video, parameters) * len(shown)
+    left = _budget(video, len(shown), parameters)
     for _, cost, key, targets in sorted(options):
         if cost <= left:
             left -= cost
