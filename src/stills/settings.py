@@ -46,8 +46,8 @@ __all__ = [
 ]
 
 PREFIX = "STILLS_"
-NOT_SETTINGS = frozenset({"STILLS_CONFIG", "STILLS_CORPUS"})
-"""Variables that are no settings: the settings file itself, and the evaluation films of the tests."""
+NOT_SETTINGS = frozenset({"STILLS_CONFIG", "STILLS_CORPUS", "STILLS_EVAL"})
+"""Variables that are no settings: the settings file itself, evaluation films and scorers of tests and benchmarks."""
 
 
 def _walk(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[BaseModel] | None]]:
