@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -224,22 +223,23 @@ def is_scanned(video: PathLike, *, settings: Settings | None = None, **options: 
 def forget(video: PathLike, *, out: PathLike | None = None, settings: Settings | None = None) -> list[Path]:
     """Erase the index of ``video`` and, with ``out``, what was written about it there; the erased paths.
 
-    Works on what is stored for a video that is gone too, where ``out`` still tells its name.
+    A video that is gone is known by the path it was scanned at. Files in ``out`` that stills did not write stay. Raises
+    ``OutputError`` where something cannot be erased.
     """
     from stills.index.store import IndexStore
     from stills.media.source import content_id
     from stills.render.report import results_of
+    from stills.render.results import erase_results
 
     store = IndexStore((settings or load_settings()).cache_folder)
     erased: list[Path] = []
     path = os.fspath(video)
     try:
-        if Path(path).exists():
-            content = content_id(path)
+        for content in [content_id(path)] if Path(path).exists() else store.contents_at(path):
             if store.forget(content):
                 erased.append(store.root / content)
         for folder in results_of(Path(out), path) if out is not None else ():
-            shutil.rmtree(folder)
+            erase_results(folder)
             erased.append(folder)
     except OSError as error:
         raise OutputError(f"could not be erased: {error.strerror}", path=error.filename or path) from error

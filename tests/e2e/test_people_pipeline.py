@@ -284,6 +284,21 @@ def test_forgetting_leaves_nothing(film: Path, tmp_path: Path):
     assert film.exists()
 
 
+def test_forgetting_spares_the_users_files_and_knows_films_that_are_gone(film: Path, tmp_path: Path):
+    settings = given(tmp_path / "cache")
+    gone = tmp_path / "gone.mp4"
+    gone.write_bytes(film.read_bytes())
+    out = tmp_path / "out"
+    stills.people(gone, settings=settings).save(out)
+    (out / "gone" / "notes.json").write_text("{}")
+    (out / "gone" / "people" / "mine.jpg").write_bytes(b"mine")
+    gone.unlink()
+    assert len(stills.forget(gone, out=out, settings=settings)) == 2
+    left = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
+    assert left == ["gone/notes.json", "gone/people/mine.jpg"]
+    assert not list((tmp_path / "cache").rglob("*.parquet"))
+
+
 def test_the_sample_film_has_three_people_in_ten_shots(sample: Path, tmp_path: Path):
     result = stills.people(sample, settings=given(tmp_path, segment_seconds=30))
     assert len(result.shots) == 10

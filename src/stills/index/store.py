@@ -13,6 +13,7 @@ import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -151,6 +152,17 @@ class IndexStore:
         for folder in (self.root / content).iterdir():
             if folder != keep:
                 shutil.rmtree(folder)
+
+    def contents_at(self, path: str) -> list[str]:
+        """The videos that were scanned at ``path``, whatever is there now."""
+        found = []
+        for meta in sorted(self.root.glob("*/*/meta.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                if os.path.realpath(json.loads(meta.read_text(encoding="utf-8"))["video"]["path"]) == os.path.realpath(
+                    path
+                ):
+                    found.append(meta.parent.parent.name)
+        return list(dict.fromkeys(found))
 
     def forget(self, content: str) -> bool:
         """Erase every index of a video; whether there was one. Raises ``OSError`` where it cannot be erased."""

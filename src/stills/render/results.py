@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import logging
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from stills._version import __version__
 from stills.errors import printable
-from stills.files import atomic_write, ensure_folder, move, remove_file, staging
+from stills.files import atomic_write, ensure_folder, move, remove_file, staging, sweep
 from stills.render.fit import fit
 from stills.render.metadata import PictureMetadata
 from stills.render.names import base_name, crop_file, person_file
@@ -174,6 +175,38 @@ def write_people(
                 remove_file(old)
         written.append(move(prepared, target))
     return written
+
+
+def erase_results(folder: Path) -> None:
+    """Remove the results in ``OUT/<stem>`` with their pictures, and the folders that are empty then.
+
+    Files that stills did not write stay where they are. Raises ``OutputError`` where something cannot be removed.
+    """
+    for document in folder.glob("*.json"):
+        if not _is_ours(document):
+            continue
+        remove_file(document)
+        pictures = folder / document.stem
+        if not pictures.is_dir():
+            continue
+        sweep(pictures)
+        for picture in pictures.iterdir():
+            if _OURS.fullmatch(picture.name):
+                remove_file(picture)
+        with contextlib.suppress(OSError):  # the user's own files are in it
+            pictures.rmdir()
+    sweep(folder)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a JSON file is a result of stills."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and str(document.get("schema", "")).startswith("stills/")
 
 
 def _stage_pictures(
