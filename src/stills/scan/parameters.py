@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from stills.types import Effort, Precision
@@ -73,9 +73,10 @@ def scan_parameters(
     effort: Effort, *, segment_seconds: float, precision: Precision, device: Literal["cpu", "cuda"]
 ) -> ScanParameters:
     """The parameters of an effort."""
+    base = ScanParameters(effort=effort, segment_seconds=segment_seconds, precision=precision, device=device)
     if effort == "fast":
-        return ScanParameters(
-            effort=effort,
+        return replace(
+            base,
             decode="sparse",
             sample_interval=0.2,
             slow_interval=0.2,
@@ -85,13 +86,10 @@ def scan_parameters(
             mesh_slack=0.9,
             embedding_faces=3,
             max_gap=4.0,
-            segment_seconds=segment_seconds,
-            precision=precision,
-            device=device,
         )
     if effort == "exhaustive":
-        return ScanParameters(
-            effort=effort,
+        return replace(
+            base,
             decode="all",
             sample_interval=0.0,
             slow_interval=0.0,
@@ -100,8 +98,5 @@ def scan_parameters(
             mesh_faces=24,
             mesh_slack=1.0,
             embedding_faces=8,
-            segment_seconds=segment_seconds,
-            precision=precision,
-            device=device,
         )
-    return ScanParameters(segment_seconds=segment_seconds, precision=precision, device=device)
+    return base

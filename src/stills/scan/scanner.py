@@ -110,10 +110,6 @@ class Scanner:
         content_id(path)  # what is no file at all is refused here, with no process started
         return self._probe(path, cancel)[0]
 
-    def warm_up(self) -> None:
-        """Start the worker processes now, while the caller does something else."""
-        self._workers().prestart()
-
     def scan(
         self,
         path: str,
