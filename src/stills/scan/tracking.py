@@ -56,6 +56,10 @@ class Tracker:
         """Size in pixels of the smallest face that is being followed; ``None`` without any."""
         return min((t.size for t in self._open), default=None)
 
+    def break_all(self) -> None:
+        """End all tracks: the picture changed."""
+        self._open.clear()
+
     def update(self, time: float, boxes: Sequence[Box]) -> list[int]:
         """Track ids of the faces ``boxes`` (pixels) seen at ``time`` (seconds), in their order."""
         self._open = [t for t in self._open if time - t.time <= self._max_gap]
