@@ -2,8 +2,8 @@
 
 Every layer is checked on its own, so an error names the layer that is wrong: the file, the variable or the flag.
 Unknown keys are refused everywhere, with the nearest known ones. In the environment a level of the tree is ``__``:
-``STILLS_SCAN__EFFORT=fast`` is ``scan.effort``. The last part of a key is unique in the tree, so flags and keyword
-options need no more than that: ``--effort``, ``effort=``.
+``STILLS_SCAN__EFFORT=fast`` is ``scan.effort``. Flags and keyword options need no more than the last part of a key:
+``--effort``, ``effort=``. Where recipes share a name (``similarity``), the recipe that is asked means its own.
 
 The models are in :mod:`stills.settings_model`; loading them costs 0.1 s, so nothing that ``--help`` needs imports this.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +63,10 @@ def _walk(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[B
 SECTIONS = frozenset(key for key, section in _walk(Settings) if section is not None)
 KEYS = tuple(key for key, section in _walk(Settings) if section is None)
 """Every setting as a dotted key, in the order of the tree."""
-OPTIONS: Mapping[str, str] = {key.rpartition(".")[2]: key for key in KEYS}
-"""Dotted key by its last part, which is the name of the flag and of the keyword option."""
+OPTIONS: Mapping[str, str] = {
+    leaf: key for key in KEYS if Counter(k.rpartition(".")[2] for k in KEYS)[leaf := key.rpartition(".")[2]] == 1
+}
+"""Dotted key by its last part, which is the name of the flag and of the keyword option, where no other has the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def load_settings(
     *,
     env: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
+    section: str | None = None,
 ) -> Settings:
     """The settings in force.
 
@@ -87,6 +91,7 @@ def load_settings(
         file: A ``.yaml``, ``.yml`` or ``.toml`` file; ``None`` takes the one named by ``STILLS_CONFIG``, if any.
         env: The environment to read; ``None`` is that of the process.
         options: Flags or keyword options by short name (``effort``) or dotted key (``scan.effort``).
+        section: The recipe (``keyframes``) whose settings short names mean first.
 
     Raises:
         SettingsError: A key is unknown or a value is not allowed, with the layer that it came from; the file cannot
@@ -98,12 +103,12 @@ def load_settings(
     if file is not None:
         given.update(_from_file(Path(file)))
     given.update(_from_env(env))
-    given.update(_from_options(options or {}))
+    given.update(_from_options(options or {}, section))
     return _build(given)
 
 
-def change_settings(settings: Settings, **options: Any) -> Settings:
-    """``settings`` with some values changed; options are named as in :func:`load_settings`.
+def change_settings(settings: Settings, section: str | None = None, /, **options: Any) -> Settings:
+    """``settings`` with some values changed; options and ``section`` as in :func:`load_settings`.
 
     Raises:
         SettingsError: An option is unknown or its value is not allowed.
@@ -111,7 +116,7 @@ def change_settings(settings: Settings, **options: Any) -> Settings:
     if not options:
         return settings
     given = {key: _Given(_lookup(settings, key), "settings", key) for key in KEYS}
-    given.update(_from_options(options))
+    given.update(_from_options(options, section))
     return _build(given)
 
 
@@ -122,11 +127,13 @@ def _lookup(settings: Settings, key: str) -> Any:
     return value
 
 
-def _from_options(options: Mapping[str, Any]) -> dict[str, _Given]:
+def _from_options(options: Mapping[str, Any], section: str | None) -> dict[str, _Given]:
     given = {}
     for name, value in options.items():
-        key = OPTIONS.get(name, name)
+        key = f"{section}.{name}" if f"{section}.{name}" in KEYS else OPTIONS.get(name, name)
         if key not in KEYS:
+            if owners := [k for k in KEYS if k.endswith(f".{name}")]:
+                raise SettingsError(f"option {name!r} could mean several settings", remedy=f"use {' or '.join(owners)}")
             raise _unknown(name, None, "option")
         given[key] = _Given(value, "option", name)
     return given

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from stills.types import Device, Effort, FitMode, PictureFormat, Precision
+from stills.types import Device, Effort, FitMode, PictureFormat, Precision, Preset
 
 _FACE_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>px|%)?")
 _FIT_SIZE = re.compile(r"(?P<width>\d{1,5})[x×](?P<height>\d{1,5})", re.IGNORECASE)
@@ -60,6 +61,59 @@ def _fit(text: str) -> str:
     return f"{sides[0]}x{sides[1]}"
 
 
+def _sheet(text: str | None) -> str | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,2})[x×](\d{1,3})", text.strip().lower())
+    if match is None or not all(int(n) for n in match.groups()):
+        raise ValueError("must be COLUMNSxROWS like 4x5")
+    return f"{int(match[1])}x{int(match[2])}"
+
+
+def _aspect(text: str | None) -> str | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,3})[:/](\d{1,3})", text.strip())
+    if match is None or not all(int(n) for n in match.groups()):
+        raise ValueError("must be WIDTH:HEIGHT like 16:9")
+    return f"{int(match[1])}:{int(match[2])}"
+
+
+def _name_template(text: str | None) -> str | None:
+    from stills.name_fields import check_template
+
+    return None if text is None else check_template(text)
+
+
+def _interval(text: str | None) -> str | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)s|(\d+)f", text.strip().lower())
+    if match is None or not float(match[1] or match[2]):
+        raise ValueError("must be seconds like 2s or frames like 10f")
+    return text.strip().lower()
+
+
+def _weights(value: object) -> object:
+    """A mapping, or text like ``sharpness=1,exposure=0.5`` (flags and variables)."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if not all(equals and number.strip() for _, equals, number in pairs):
+        raise ValueError("must be NAME=NUMBER,… like sharpness=1,exposure=0.5")
+    return {name.strip(): number.strip() for name, _, number in pairs}
+
+
+def _moment(value: float | str | None) -> float | None:
+    """Seconds, or ``[H:]MM:SS[.fff]``."""
+    if value is None or isinstance(value, float | int):
+        return None if value is None else float(value)
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)s?", value.strip())
+    if match is None:
+        raise ValueError("must be seconds like 72.5 or a time like 1:12.5")
+    return int(match[1] or 0) * 3600.0 + int(match[2] or 0) * 60.0 + float(match[3])
+
+
 class Section(BaseModel):
     """A branch of the tree: frozen, and closed to keys it does not know."""
 
@@ -70,9 +124,19 @@ class OutputSettings(Section):
     """The pictures that are written."""
 
     format: PictureFormat = "jpeg"
-    """Kind of picture: jpeg, png or webp."""
-    quality: int = Field(default=92, ge=1, le=100)
-    """Quality of JPEG and WebP pictures, 1 to 100."""
+    """Kind of picture: jpeg, png, webp or avif."""
+    quality: int = Field(default=92, ge=0, le=100)
+    """Quality of JPEG, WebP and AVIF pictures, 0 to 100."""
+    compression: int = Field(default=6, ge=0, le=9)
+    """Compression of PNG pictures: 0 is fastest and largest, 9 slowest and smallest."""
+    lossless: bool = False
+    """Write WebP without loss."""
+    bit_depth: Literal[8, 16] = 8
+    """Bits of each colour: 16, for PNG only, keeps what 10-bit and 12-bit videos have."""
+    name_template: Annotated[str | None, AfterValidator(_name_template)] = None
+    """Names of the pictures, such as {stem}_{number:04}_{time}; see the documentation for the fields."""
+    sheet: Annotated[str | None, AfterValidator(_sheet)] = None
+    """Also write a contact sheet of COLUMNSxROWS pictures with their times, such as 4x5."""
     fit: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_fit)] = "source"
     """Size of the pictures: source, 1080p (1920x1080 or 1080x1920, by orientation) or WIDTHxHEIGHT; never stretched."""
     fit_mode: FitMode = "crop"
@@ -149,6 +213,60 @@ class PeopleSettings(Section):
         return FaceSize.parse(self.min_face)
 
 
+class KeyframesSettings(Section):
+    """Which frames count as key frames."""
+
+    preset: Preset = "film"
+    """What the video is: film; screen (a screen capture); medical (continuous, grey, noisy pictures)."""
+    similarity: float | None = Field(default=None, ge=0, le=1)
+    """Frames at least this similar to a kept one are left out; by default 0.95, unless there is a target."""
+    target: int | None = Field(default=None, ge=1)
+    """Exactly this many frames, as far as the video has different ones."""
+    per_shot: int | None = Field(default=None, ge=1)
+    """At most this many frames of each shot."""
+    min_gap: float = Field(default=0.0, ge=0)
+    """Least seconds between two key frames."""
+    window: float | None = Field(default=None, gt=0)
+    """Seconds after which a frame may look like an earlier one; by default the preset's."""
+    start: Annotated[float | None, BeforeValidator(_moment)] = Field(default=None, ge=0)
+    """Where to begin: seconds, or a time like 1:12.5."""
+    end: Annotated[float | None, BeforeValidator(_moment)] = Field(default=None, gt=0)
+    """Where to end."""
+    all: bool = False
+    """Every frame, with no choosing."""
+    every: Annotated[str | None, AfterValidator(_interval)] = None
+    """A frame every so often, with no choosing: seconds like 2s or frames like 10f."""
+    weights: Annotated[Mapping[str, Annotated[float, Field(ge=0)]], BeforeValidator(_weights)] = Field(
+        default_factory=dict
+    )
+    """How much each part of a frame's score counts, where not as usual."""
+
+
+class ThumbnailsSettings(Section):
+    """Which frames make good thumbnails."""
+
+    count: int = Field(default=5, ge=1, le=100)
+    """How many frames."""
+    expression: bool = True
+    """Weigh the expressions of faces; nothing of it is kept of any one person."""
+    emotions: Annotated[Mapping[str, Annotated[float, Field(ge=-1, le=1)]], BeforeValidator(_weights)] = Field(
+        default_factory=lambda: {"happy": 1.0, "surprise": 0.6}
+    )
+    """Emotions that are wanted, and how much: 1 most, negative to avoid."""
+    weights: Annotated[Mapping[str, Annotated[float, Field(ge=0)]], BeforeValidator(_weights)] = Field(
+        default_factory=dict
+    )
+    """How much each part of a frame's score counts, where not as usual."""
+    aspect: Annotated[str | None, AfterValidator(_aspect)] = None
+    """Cut to WIDTH:HEIGHT, such as 9:16, keeping faces."""
+    avoid_edges: bool = False
+    """Skip opening logos and closing credits."""
+    cover: bool = True
+    """Let the cover picture in the file be a candidate."""
+    preview: Literal["webp", "gif"] | None = None
+    """Also write an animated preview of the chosen moments."""
+
+
 class Settings(Section):
     """Everything that can be set. Frozen: :func:`stills.settings.change_settings` makes a changed one."""
 
@@ -156,6 +274,8 @@ class Settings(Section):
     scan: ScanSettings = Field(default_factory=ScanSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     people: PeopleSettings = Field(default_factory=PeopleSettings)
+    keyframes: KeyframesSettings = Field(default_factory=KeyframesSettings)
+    thumbnails: ThumbnailsSettings = Field(default_factory=ThumbnailsSettings)
     strict: bool = False
     """Turn every fallback into an error."""
     embeddings: bool = True

@@ -17,11 +17,16 @@ Box: TypeAlias = tuple[float, float, float, float]
 Effort: TypeAlias = Literal["fast", "balanced", "exhaustive"]
 Transition: TypeAlias = Literal["none", "cut", "dissolve", "fade"]
 Hdr: TypeAlias = Literal["none", "pq", "hlg"]
-Layer: TypeAlias = Literal["signals", "faces", "attributes"]
+Layer: TypeAlias = Literal["signals", "faces", "expression", "attributes"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 Precision: TypeAlias = Literal["auto", "f32"]
-PictureFormat: TypeAlias = Literal["jpeg", "png", "webp"]
+PictureFormat: TypeAlias = Literal["jpeg", "png", "webp", "avif"]
+Preset: TypeAlias = Literal["film", "screen", "medical"]
 FitMode: TypeAlias = Literal["crop", "pad"]
+
+
+COVER_PTS = -(1 << 62)
+"""A pts that no frame has: it stands for the cover picture embedded in the container."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,7 +117,9 @@ class Pose:
 class Pick:
     """A frame chosen for the user, and why.
 
-    ``reasons`` are the parts of ``score``, each in 0…1. ``box`` is the face it was chosen for, where there is one.
+    ``reasons`` are the parts of ``score``, each in 0…1. ``box`` is the face it was chosen for, where there is one;
+    ``faces`` are all that are known to be in it, the largest first. ``rank`` is its place in the order in which frames
+    would be given up (1: kept longest). The embedded cover picture has the pts ``COVER_PTS``.
     """
 
     pts: int
@@ -122,6 +129,8 @@ class Pick:
     box: Box | None = None
     file: str | None = None
     crop: str | None = None
+    faces: tuple[Box, ...] = ()
+    rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +208,36 @@ class PeopleSelection:
     """The answer to "who is in this video": pure data, made from an index alone."""
 
     people: tuple[Person, ...]
+    shots: tuple[Shot, ...]
+    settings: Mapping[str, Any]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    fallbacks: tuple[Fallback, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframesSelection:
+    """The answer to "which frames differ": pure data, made from an index alone.
+
+    ``frames`` are in order of time. ``similarity`` is the threshold that was used; with a target, the largest
+    similarity of any kept frame to one kept before it. ``distinct`` is how many frames could be told apart at all:
+    a target beyond it cannot be met. ``dropped`` counts candidates left out, by reason.
+    """
+
+    frames: tuple[Pick, ...]
+    shots: tuple[Shot, ...]
+    similarity: float
+    distinct: int
+    settings: Mapping[str, Any]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    fallbacks: tuple[Fallback, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailsSelection:
+    """The answer to "which frames make one want to watch": pure data, ``frames`` and ``runners_up`` best first."""
+
+    frames: tuple[Pick, ...]
+    runners_up: tuple[Pick, ...]
     shots: tuple[Shot, ...]
     settings: Mapping[str, Any]
     dropped: Mapping[str, int] = field(default_factory=dict)

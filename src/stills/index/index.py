@@ -16,7 +16,8 @@ class Index:
     """The tables of one video (see :mod:`stills.index.schema`) and what made them.
 
     ``content`` is the video's identity: a hash of its size, head and tail, whatever its name. ``folder`` is where the
-    index lives, ``None`` for one that was never saved. ``models`` maps each model used to its SHA-256.
+    index lives, ``None`` for one that was never saved. ``models`` maps each model used to its SHA-256. ``cover`` is
+    what was measured of the embedded cover picture (JSON values), where there is one and it was asked for.
     """
 
     video: VideoInfo
@@ -32,6 +33,7 @@ class Index:
     warnings: tuple[str, ...] = ()
     partial: bool = False
     folder: str | None = None
+    cover: Mapping[str, Any] | None = None
 
     @property
     def all_warnings(self) -> tuple[str, ...]:

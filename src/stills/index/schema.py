@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-FORMAT = 1
+FORMAT = 2
 """Version of the tables. An index of another version is scanned again."""
 
 QUALITY_PARTS = ("size", "pose", "sharpness", "exposure", "eyes", "visible", "detector")
 """Names of the parts of a face's quality, in the order of their columns (see ``vision.quality``)."""
+
+EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""Order of the probabilities in ``expression``."""
+
+THUMB_SIZE = (64, 36)
+"""Width and height of the tiny luma pictures in ``thumb``."""
 
 EMBEDDING_SIZE = 128
 """Length of a face's embedding (SFace)."""
@@ -22,8 +28,35 @@ FRAMES = pa.schema(
         pa.field("luma", pa.float32(), nullable=False),  # mean, 0…255
         pa.field("contrast", pa.float32(), nullable=False),  # standard deviation of the luma
         pa.field("change", pa.float32(), nullable=False),  # vision.transitions.distance to the frame before
+        # The layer `signals`; null where it was not measured. Shares and degrees are 0…1.
+        pa.field("in_transition", pa.bool_()),  # inside a dissolve or fade, or a blend at a cut
+        pa.field("sharpness", pa.float32()),
+        pa.field("noise", pa.float32()),  # standard deviation, grey levels
+        pa.field("exposure", pa.float32()),  # 1: well exposed
+        pa.field("shadows", pa.float32()),  # share of the picture that is clipped to black
+        pa.field("highlights", pa.float32()),  # share that is clipped to white
+        pa.field("colorfulness", pa.float32()),  # Hasler and Süsstrunk's M3; 0 for grey, over 60 for vivid pictures
+        pa.field("motion", pa.float32()),  # mean flow against the frame before, picture widths per second
+        pa.field("similarity", pa.float32()),  # SSIM with the frame before
+        pa.field("histogram_change", pa.float32()),  # of luma and colour, against the frame before
+        pa.field("local_change", pa.float32()),  # the largest change of any small part of the picture
+        pa.field("novelty", pa.float32()),  # 1 - the largest similarity to any recent distinct frame
+        pa.field("text", pa.float32()),  # share of the picture that looks like text
+        pa.field("detail", pa.float32()),  # share of the picture that is not flat
+        pa.field("flat", pa.bool_()),  # one colour, or nearly so
+        pa.field("black", pa.bool_()),
+        pa.field("flash", pa.bool_()),  # far brighter than the frames around it
+        pa.field("bars", pa.list_(pa.float32(), 4)),  # letterbox: top, bottom, left, right, as shares of the picture
+        pa.field("hash", pa.uint64()),  # perceptual hash
+        pa.field("colors", pa.binary(64)),  # histogram over 4 × 4 × 4 RGB cells, square roots, the largest is 255
+        pa.field("thumb", pa.binary()),  # THUMB_SIZE luma of a candidate, rows from the top; null elsewhere
+        # The layer `expression`: mean over the frame's faces, weighted by size, so that nothing is kept of one person.
+        pa.field("expression", pa.list_(pa.float32(), 7)),  # see EMOTIONS
     ]
 )
+
+SIGNALS = tuple(FRAMES.names[FRAMES.get_field_index("in_transition") : FRAMES.get_field_index("expression")])
+"""Columns of ``frames`` that belong to the layer ``signals``."""
 
 SHOTS = pa.schema(
     [

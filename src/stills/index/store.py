@@ -82,6 +82,7 @@ class IndexStore:
                 warnings=tuple(meta["warnings"]),
                 partial=meta["partial"],
                 folder=str(folder),
+                cover=meta.get("cover"),
                 **tables,
             )
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
@@ -106,6 +107,7 @@ class IndexStore:
             "fallbacks": [asdict(f) for f in index.fallbacks],
             "warnings": list(index.warnings),
             "partial": index.partial,
+            "cover": None if index.cover is None else dict(index.cover),
         }
         _write_all(folder, {**files, "meta.json": json.dumps(meta, indent=1).encode()})
         self.drop_segments(index.content, index.parameters)

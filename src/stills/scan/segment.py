@@ -85,7 +85,8 @@ class _Signals:
             "contrast": flat.std(axis=1, dtype=np.float32),
             "change": step_changes(thumbs),
         }
-        return pa.table(columns, schema=FRAMES)
+        absent = {f.name: pa.nulls(len(flat), f.type) for f in FRAMES if f.name not in columns}
+        return pa.table(columns | absent, schema=FRAMES)
 
 
 def scan_segment(
