@@ -16,15 +16,9 @@ from typing import TYPE_CHECKING, Any
 from stills._version import __version__
 
 if TYPE_CHECKING:
-    from stills.api import (
-        PeopleResult,
-        forget,
-        is_scanned,
-        people,
-        probe,
-        render_report,
-        scan,
-    )
+    from stills.api.people import PeopleResult, people
+    from stills.api.stored import forget, render_report
+    from stills.api.videos import is_scanned, probe, scan
     from stills.cancel import CancelToken
     from stills.errors import StillsError
     from stills.index.index import Index
@@ -47,17 +41,17 @@ _HOME = {
     "CancelToken": "cancel",
     "Index": "index.index",
     "PeopleOptions": "select.people",
-    "PeopleResult": "api",
+    "PeopleResult": "api.people",
     "Scanner": "scan.scanner",
     "Settings": "settings",
     "StillsError": "errors",
-    "forget": "api",
-    "is_scanned": "api",
+    "forget": "api.stored",
+    "is_scanned": "api.videos",
     "load_settings": "settings",
-    "people": "api",
-    "probe": "api",
-    "render_report": "api",
-    "scan": "api",
+    "people": "api.people",
+    "probe": "api.videos",
+    "render_report": "api.stored",
+    "scan": "api.videos",
     "select_people": "select.people",
     **dict.fromkeys(
         (
@@ -121,7 +115,7 @@ def __dir__() -> list[str]:
 
 class _ScanPackage(ModuleType):
     def __call__(self, *args: Any, **options: Any) -> Any:
-        from stills.api import scan as verb
+        from stills.api.videos import scan as verb
 
         return verb(*args, **options)
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import stills
-from stills.api import PeopleResult
+from stills import PeopleResult
 from stills.models import open_session
 from stills.scan.scanner import Scanner
 from stills.settings import change_settings

@@ -110,11 +110,22 @@ def test_a_mistake_in_an_option_names_the_option() -> None:
     with pytest.raises(SettingsError, match=r"'max_peple'.*max_people"):
         load_settings(env={}, options={"max_peple": 3})
     with pytest.raises(SettingsError, match="option similarity = 2"):
-        load_settings(env={}, options={"similarity": 2})
+        load_settings(env={}, options={"similarity": 2}, section="people")
 
 
-def test_options_are_unique_short_names() -> None:
-    assert len(OPTIONS) == len(KEYS)
+def test_a_name_that_recipes_share_means_the_one_that_is_asked() -> None:
+    with pytest.raises(SettingsError, match=r"people\.similarity or keyframes\.similarity"):
+        load_settings(env={}, options={"similarity": 0.5})
+    settings = load_settings(env={}, options={"similarity": 0.5, "people.similarity": 0.4}, section="keyframes")
+    assert (settings.keyframes.similarity, settings.people.similarity) == (0.5, 0.4)
+    assert change_settings(settings, "people", similarity=0.3).people.similarity == 0.3
+
+
+def test_options_are_short_names_of_one_setting_each() -> None:
+    leaves = [key.rpartition(".")[2] for key in KEYS]
+    assert (
+        set(leaves) - OPTIONS.keys() == {leaf for leaf in leaves if leaves.count(leaf) > 1} == {"similarity", "weights"}
+    )
 
 
 def test_changing_settings_makes_new_ones() -> None:

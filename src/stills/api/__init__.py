@@ -1,0 +1,1 @@
+"""The verbs that everyone remembers, one file each. :mod:`stills` offers them all; nothing else imports from here."""

@@ -1,0 +1,154 @@
+"""What the recipes share: a result has its values at once, and writes its pictures when it is saved."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from stills.errors import StrictError
+from stills.index.index import Index
+from stills.types import (
+    Fallback,
+    KeyframesSelection,
+    PeopleSelection,
+    Progress,
+    ProgressCallback,
+    ScanReport,
+    Shot,
+    ThumbnailsSelection,
+    VideoInfo,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stills.cancel import CancelToken
+    from stills.render.pictures import OutputOptions
+    from stills.scan.scanner import Scanner
+    from stills.settings import Settings
+
+PathLike: TypeAlias = str | os.PathLike[str]
+OnPicture: TypeAlias = Callable[[int, int], None]
+"""Called with how many pictures are prepared, and of how many."""
+
+Selected = TypeVar("Selected", bound=PeopleSelection | KeyframesSelection | ThumbnailsSelection)
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[Selected]):
+    """The answer to one question about one video. :meth:`save` writes its pictures; the values are here already."""
+
+    index: Index
+    selection: Selected
+    fallbacks: tuple[Fallback, ...]
+    settings: Settings = field(repr=False)
+    _scanner: Scanner | None = field(default=None, repr=False)
+
+    @property
+    def video(self) -> VideoInfo:
+        """The video that was looked at."""
+        return self.index.video
+
+    @property
+    def shots(self) -> tuple[Shot, ...]:
+        """The shots of the video."""
+        return self.selection.shots
+
+    @property
+    def scan(self) -> ScanReport:
+        """How much of the video was looked at."""
+        return self.index.report
+
+    @property
+    def partial(self) -> bool:
+        """Whether only a part of the video could be read; :attr:`warnings` say why."""
+        return self.index.partial
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the video, and what went wrong in scanning it."""
+        return self.index.all_warnings
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """The result as its JSON file holds it, before pictures have files."""
+
+    @abstractmethod
+    def _pts(self) -> list[int]:
+        """The frames that are written, in rising order."""
+
+    @abstractmethod
+    def _write(
+        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, on_picture: OnPicture
+    ) -> list[Path]:
+        """Write the pictures and the JSON file."""
+
+    def save(
+        self,
+        out: PathLike,
+        *,
+        name: str | None = None,
+        on_progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> list[Path]:
+        """Write ``OUT/<name>/<recipe>.json`` and the pictures in ``OUT/<name>/<recipe>/``; the paths, the JSON last.
+
+        ``name`` is the folder for this video, by default the stem of its file. ``on_progress`` is called for each
+        picture. Raises ``OutputError``, ``CorruptVideoError`` where a picked frame cannot be decoded any more,
+        ``CancelledError``: then what was there before is untouched.
+        """
+        from stills.render.names import stem_of
+
+        with scanner_for(self._scanner, self.settings) as scanner:
+            pictures = scanner.pictures(self.index, self._pts(), cancel=cancel)
+            stem = name or stem_of(self.video.path)
+            told = picture_progress(self.video, on_progress, cancel)
+            return self._write(Path(out), stem, pictures, output_options(self.settings), told)
+
+
+def picture_progress(video: VideoInfo, on_progress: ProgressCallback | None, cancel: CancelToken | None) -> OnPicture:
+    """What is called for each picture: it tells ``on_progress``, and raises where ``cancel`` was used."""
+    started = time.monotonic()
+
+    def on_picture(done: int, total: int) -> None:
+        if cancel is not None:
+            cancel.check()
+        if on_progress is not None:
+            elapsed = time.monotonic() - started
+            on_progress(Progress("render", video.path, video.duration * done / max(1, total), video.duration, elapsed))
+
+    return on_picture
+
+
+def output_options(settings: Settings) -> OutputOptions:
+    """How pictures are written. Raises ``UsageError`` where the settings contradict each other or cannot be done."""
+    from stills.render.pictures import OutputOptions
+
+    output = settings.output
+    return OutputOptions(output.format, output.quality, output.fit_size, output.fit_mode, output.crops)
+
+
+def all_fallbacks(index: Index, selection: Selected, settings: Settings) -> tuple[Fallback, ...]:
+    """Those of the scan and of the selection. Raises ``StrictError`` where there are any and none is accepted."""
+    fallbacks = (*index.fallbacks, *selection.fallbacks)
+    if settings.strict and fallbacks:
+        raise StrictError(fallbacks[0].message, path=index.video.path, remedy="leave out --strict to accept this")
+    return fallbacks
+
+
+@contextlib.contextmanager
+def scanner_for(given: Scanner | None, settings: Settings) -> Iterator[Scanner]:
+    """The scanner that was given, or one for this call."""
+    if given is not None:
+        yield given.configured(settings)
+        return
+    from stills.scan.scanner import Scanner
+
+    with Scanner(settings) as own:
+        yield own

@@ -1,0 +1,47 @@
+"""What lies on disk: reports built again, indexes and outputs erased."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stills.api.results import PathLike
+from stills.errors import OutputError
+from stills.settings import load_settings
+
+if TYPE_CHECKING:
+    from stills.settings import Settings
+
+
+def forget(video: PathLike, *, out: PathLike | None = None, settings: Settings | None = None) -> list[Path]:
+    """Erase the index of ``video`` and, with ``out``, what was written about it there; the erased paths.
+
+    A video that is gone is known by the path it was scanned at. Files in ``out`` that stills did not write stay. Raises
+    ``OutputError`` where something cannot be erased.
+    """
+    from stills.index.store import IndexStore
+    from stills.media.source import content_id
+    from stills.render.report import results_of
+    from stills.render.results import erase_results
+
+    store = IndexStore((settings or load_settings()).cache_folder)
+    erased: list[Path] = []
+    path = os.fspath(video)
+    try:
+        for content in [content_id(path)] if Path(path).exists() else store.contents_at(path):
+            if store.forget(content):
+                erased.append(store.root / content)
+        for folder in results_of(Path(out), path) if out is not None else ():
+            erase_results(folder)
+            erased.append(folder)
+    except OSError as error:
+        raise OutputError(f"could not be erased: {error.strerror}", path=error.filename or path) from error
+    return erased
+
+
+def render_report(out: PathLike) -> Path:
+    """Build ``OUT/report.html`` from the results under ``out``; its path. Raises ``OutputError``."""
+    from stills.render.report import build_report
+
+    return build_report(Path(out))
