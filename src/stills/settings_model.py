@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from stills.types import Device, Effort, FitMode, PictureFormat, Precision, Preset
 
 _FACE_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>px|%)?")
 _FIT_SIZE = re.compile(r"(?P<width>\d{1,5})[x×](?P<height>\d{1,5})", re.IGNORECASE)
+_PNG_HINT = "; png always is without loss"
 _MAX_SIDE = 16384
 """Longest side of a picture that is written, in pixels: WebP's own limit is 16383."""
 
@@ -144,6 +145,14 @@ class OutputSettings(Section):
     crops: bool = False
     """Also write a crop of each face."""
 
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.lossless and self.format != "webp":
+            raise ValueError(f"lossless is for webp, not for {self.format}{_PNG_HINT}")
+        if self.bit_depth == 16 and self.format != "png":
+            raise ValueError(f"a bit_depth of 16 needs the format png, not {self.format}")
+        return self
+
     @property
     def fit_size(self) -> Literal["source", "1080p"] | tuple[int, int]:
         """``fit``, read: a word, or width and height in pixels."""
@@ -177,8 +186,10 @@ class ScanSettings(Section):
 class LimitSettings(Section):
     """What a video may cost before it is given up."""
 
-    max_memory: int | None = Field(default=4096, ge=256)
-    """Memory that one decoder process may use, in MB."""
+    max_memory: int | None = Field(default=None, ge=128)
+    """Memory that all processes together may use, in MB; without, 4096 for each decoder process."""
+    buffer_size: int = Field(default=96, ge=1, le=65536)
+    """Decoded frames that wait to be written, or whether they will be, in MB."""
     max_pixels: int = Field(default=1 << 27, ge=4096)
     """Largest frame that is decoded, in pixels; the default is 16384x8192."""
     video_timeout: float | None = Field(default=None, gt=0)
@@ -188,7 +199,7 @@ class LimitSettings(Section):
     retries: int = Field(default=1, ge=0, le=20)
     """How often a failed piece of work is tried again."""
     retry_delay: float = Field(default=1.0, ge=0, le=3600)
-    """Seconds to wait before trying again."""
+    """Seconds to wait before trying again, about: twice as long each time, and never exactly."""
 
 
 class PeopleSettings(Section):
@@ -240,6 +251,27 @@ class KeyframesSettings(Section):
         default_factory=dict
     )
     """How much each part of a frame's score counts, where not as usual."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether frames are taken out with no choosing."""
+        return self.all or self.every is not None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError(f"the start (from) at {self.start:g} s is not before the end (to) at {self.end:g} s")
+        if self.plain:
+            word = "all" if self.all else "every"
+            others = ("every", *_CHOOSING) if self.all else _CHOOSING
+            if given := [name for name in others if getattr(self, name) not in (None, 0.0, {})]:
+                name = given[0].replace("_", "-")
+                raise ValueError(f"{word} and {name} contradict each other: {word} takes frames with no choosing")
+        return self
+
+
+_CHOOSING = ("target", "similarity", "per_shot", "min_gap", "window", "weights")
+"""Settings that choose among frames."""
 
 
 class ThumbnailsSettings(Section):

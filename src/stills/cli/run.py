@@ -17,6 +17,7 @@ from stills.cli.options import Session
 from stills.cli.progress import ProgressView
 from stills.cli.say import ReaderGoneError, count, line, log, note, report_bug, report_error
 from stills.errors import CancelledError, NothingFoundError, OutputError, StillsError
+from stills.retry import backoff
 from stills.types import Fallback, ProgressCallback
 
 EXIT_FAILED, EXIT_SOME_FAILED, EXIT_NOTHING, EXIT_INTERRUPTED = 1, 3, 4, 130
@@ -148,8 +149,9 @@ def _one(session: Session, item: Input, work: Work, view: ProgressView, token: C
         except StillsError as error:
             if not error.retryable or attempt == limits.retries:
                 raise
-            log.info("%s; trying again in %g s", error, limits.retry_delay)
-            token.wait(limits.retry_delay)
+            pause = backoff(attempt, limits.retry_delay)
+            log.info("%s; trying again in %.1f s", error, pause)
+            token.wait(pause)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
