@@ -19,6 +19,7 @@ from stills.scan.purity import change_of_person
 from stills.scan.tracking import Tracker
 from stills.types import Box, VideoInfo
 from stills.vision.align import align_face
+from stills.vision.expression import expression_chip, mean_expression
 from stills.vision.quality import Quality, face_quality, quick_quality
 from stills.vision.transitions import ShotChange
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from stills.media.decode import DecodedFrame
     from stills.vision.detect import Detector
     from stills.vision.embed import Embedder
+    from stills.vision.expression import ExpressionModel
     from stills.vision.landmarks import FaceLandmarker, FaceMesh
 
 PATCH_MARGIN = 0.35
@@ -56,12 +58,17 @@ LEAST_MESHES = 1
 
 @dataclass(frozen=True, slots=True)
 class Vision:
-    """The models of a worker. ``follower`` is a detector of its own: a change of size costs one a millisecond."""
+    """The models of a worker. ``follower`` is a detector of its own: a change of size costs one a millisecond.
+
+    With ``expression``, faces are measured as thumbnails want it: the expression of each frame, and the mesh of each
+    kept face.
+    """
 
     detector: Detector
     follower: Detector
     embedder: Embedder
     landmarker: FaceLandmarker
+    expression: ExpressionModel | None = None
 
 
 @dataclass(slots=True)
@@ -118,13 +125,18 @@ class _Kept:
 
 @dataclass(slots=True)
 class FaceCollector:
-    """Gathers the faces of one segment; :meth:`finish` gives the rows."""
+    """Gathers the faces of one segment; :meth:`finish` gives the rows.
+
+    ``expressions`` are those of the frames in which there are faces, by pts (``vision.expression.mean_expression``);
+    empty without a model for them.
+    """
 
     video: VideoInfo
     parameters: ScanParameters
     vision: Vision
     hold_bytes: int
     rows: list[FaceRow] = field(default_factory=list)
+    expressions: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     _kept: dict[tuple[int, int, int], _Kept] = field(default_factory=dict)
     _tracker: Tracker = field(init=False)
     _epoch: int = 0
@@ -150,8 +162,18 @@ class FaceCollector:
         unit = np.array([sx, sy], np.float32)
         boxes: list[Box] = [(d.box[0] * sx, d.box[1] * sy, d.box[2] * sx, d.box[3] * sy) for d in found]
         ids = self._tracker.update(frame.time, boxes)
+        chips, areas = [], []
         for detection, box, track in zip(found, boxes, ids, strict=True):
-            self._add(frame, box, np.asarray(detection.landmarks * unit, np.float32), float(detection.score), track)
+            points = np.asarray(detection.landmarks * unit, np.float32)
+            chip = self._add(frame, box, points, float(detection.score), track)
+            if chip is not None:
+                chips.append(chip)
+                areas.append(box[2] * box[3])
+        if self.vision.expression is not None and chips:
+            # Now, as the moment that matters to one face is seldom the best of another's; single values are not kept.
+            mean = mean_expression(self.vision.expression.classify(np.stack(chips)), np.array(areas))
+            if mean is not None:
+                self.expressions[frame.pts] = mean
         return len(found)
 
     def _side(self, time: float) -> int:
@@ -165,9 +187,12 @@ class FaceCollector:
         self._full_look = time
         return min(p.detect_side, max(longer, p.follow_side))
 
-    def _add(self, frame: DecodedFrame, box: Box, points: NDArray[np.float32], score: float, track: int) -> None:
+    def _add(
+        self, frame: DecodedFrame, box: Box, points: NDArray[np.float32], score: float, track: int
+    ) -> NDArray[np.uint8] | None:
+        """Note a face; its chip for the expression, where that is wanted."""
         if np.hypot(*(points[1] - points[0])) < LEAST_EYES or (area := _around(frame, box)) is None:
-            return
+            return None
         # The grey face is nearly free; colour is converted only for faces that may be measured.
         left, top, width, height = area
         gray = frame.crop_luma(left, top, width, height)
@@ -182,6 +207,9 @@ class FaceCollector:
         if best is None or quality.value > best.row.quality.value:
             self._kept[key] = _Kept(row, area, frame)
             self._limit(track)
+        if self.vision.expression is None:
+            return None
+        return expression_chip(gray, (box[0] - left, box[1] - top, box[2], box[3]), points - np.array([left, top]))
 
     def _limit(self, track: int) -> None:
         """Bound what is kept: the patches of one track between two sudden changes, and the frames of all."""
@@ -254,15 +282,23 @@ class FaceCollector:
             # Without the mesh the eyes count as open and the pose is taken as it looks: what is left cannot do better.
             if n >= LEAST_MESHES and best >= p.mesh_slack * k.row.quality.value:
                 break
-            patch = k.cut()
-            k.row.mesh = self.vision.landmarker.fit(patch.bgr, patch.locate(k.row.landmarks))
-            k.row.quality = face_quality(k.row.quality, k.row.mesh)
-            best = max(best, k.row.quality.value)
+            best = max(best, self._fit(k))
         # One clear face says who it is; poor ones have to be averaged.
         chosen = order[: max(2, round(p.embedding_faces * min(1.0, 2.0 * (1.2 - best))))]
         chips = np.stack([align_face(patch.bgr, patch.locate(k.row.landmarks)) for k in chosen for patch in [k.cut()]])
         for k, vector in zip(chosen, self.vision.embedder.embed(chips), strict=True):
             k.row.embedding = vector
+        if self.vision.expression is not None:
+            for k in order:
+                if k.row.mesh is None:  # thumbnails are chosen among all moments, not only a person's best
+                    self._fit(k)
+
+    def _fit(self, kept: _Kept) -> float:
+        """Fit the mesh; the face's quality then."""
+        patch = kept.cut()
+        kept.row.mesh = self.vision.landmarker.fit(patch.bgr, patch.locate(kept.row.landmarks))
+        kept.row.quality = face_quality(kept.row.quality, kept.row.mesh)
+        return kept.row.quality.value
 
     def _renumber(self) -> None:
         """Number tracks by first appearance, so that equal scans give equal ids."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stills.models.session import Session
     from stills.vision.detect import Detector
     from stills.vision.embed import Embedder
+    from stills.vision.expression import ExpressionModel
     from stills.vision.landmarks import FaceLandmarker
 
 DETECTORS: Mapping[str, str] = {"yunet": "stills.vision.detect:YuNet"}
@@ -42,6 +43,13 @@ def make_landmarker(mesh: Session, blendshapes: Session) -> FaceLandmarker:
     from stills.vision.landmarks import FaceLandmarker
 
     return FaceLandmarker(mesh, blendshapes)
+
+
+def make_expression(session: Session) -> ExpressionModel:
+    """The expression network on the session of the catalog's ``emotion``."""
+    from stills.vision.expression import MiniXception
+
+    return MiniXception(session)
 
 
 def _find(family: str, registry: Mapping[str, str], name: str) -> Callable[..., Any]:
