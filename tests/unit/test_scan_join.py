@@ -73,7 +73,7 @@ def walk(track: int, start: float, end: float, *, x: float = 100.0, person: int 
 
 def tracks(parts: Sequence[SegmentRows], duration: float, parameters: ScanParameters = PARAMETERS) -> dict[int, Any]:
     """First and last time of each track."""
-    _, _, faces = join_segments(video(duration=duration), parts, parameters)
+    _, _, faces = join_segments(video(duration=duration), parts, parameters, {"faces"})
     found: dict[int, list[float]] = {}
     for row in faces.to_pylist():
         found.setdefault(row["track"], []).append(round(row["time"], 6))
@@ -82,7 +82,7 @@ def tracks(parts: Sequence[SegmentRows], duration: float, parameters: ScanParame
 
 def test_one_segment_stays_as_it_is():
     parts = [part(0, 0, 10, walk(0, 1, 9), changes=[cut(5.0)])]
-    frames, shots, faces = join_segments(video(duration=10.0), parts, PARAMETERS)
+    frames, shots, faces = join_segments(video(duration=10.0), parts, PARAMETERS, {"faces"})
     assert frames == parts[0].frames
     assert [(s["start"], s["end"]) for s in shots.to_pylist()] == [(0.0, 5.0), (5.0, 10.0)]
     assert (frames.schema, shots.schema, faces.schema) == (FRAMES, SHOTS, FACES)
@@ -115,7 +115,7 @@ def test_a_face_that_comes_back_much_later_is_another_track():
 
 def test_a_cut_on_the_border_separates():
     parts = [part(0, 0, 5, walk(0, 1, 5), scene=1), part(1, 5, 10, walk(0, 5, 9), scene=2)]
-    _, shots, _ = join_segments(video(duration=10.0), parts, PARAMETERS)
+    _, shots, _ = join_segments(video(duration=10.0), parts, PARAMETERS, {"faces"})
     assert [(s["start"], s["transition_in"]) for s in shots.to_pylist()] == [(0.0, "none"), (5.0, "cut")]
     assert len(tracks(parts, 10.0)) == 2
 
@@ -138,7 +138,7 @@ def test_a_dissolve_over_the_border_is_found_as_if_there_were_none(middle: float
         part(i, 5 * i, 5 * i + 5, thumbs=half, changes=find_changes(half, seconds))
         for i, (half, seconds) in enumerate(((pictures[:50], times[:50]), (pictures[50:], times[50:])))
     ]
-    _, shots, _ = join_segments(video(duration=10.0), parts, PARAMETERS)
+    _, shots, _ = join_segments(video(duration=10.0), parts, PARAMETERS, {"faces"})
     (_, second) = shots.to_pylist()
     assert second["transition_in"] == "dissolve"
     assert second["start"] == pytest.approx(whole[0].time, abs=0.11)
@@ -153,7 +153,7 @@ def test_faces_in_a_dissolve_over_the_border_are_known_to_be_in_it():
         part(0, 0, 5, walk(0, 3, 5), thumbs=pictures[:50]),
         part(1, 5, 10, walk(0, 5, 7, person=2), thumbs=pictures[50:]),
     ]
-    _, shots, faces = join_segments(video(duration=10.0), parts, PARAMETERS)
+    _, shots, faces = join_segments(video(duration=10.0), parts, PARAMETERS, {"faces"})
     dissolve = shots.to_pylist()[1]
     assert dissolve["transition_in"] == "dissolve"
     for row in faces.to_pylist():
@@ -182,12 +182,12 @@ def test_segments_without_frames_or_faces_do_no_harm():
         {"changes": [], "context": {"head": none, "tail": none, "head_times": [], "tail_times": []}},
     )
     parts = [part(0, 0, 5, walk(0, 1, 5)), nothing, part(2, 6, 10)]
-    frames, shots, faces = join_segments(video(duration=10.0), parts, PARAMETERS)
+    frames, shots, faces = join_segments(video(duration=10.0), parts, PARAMETERS, {"faces"})
     assert (len(frames), len(shots), len(faces)) == (90, 1, 20)
 
 
 def test_no_segment_at_all():
-    frames, shots, faces = join_segments(video(duration=3.0), [], PARAMETERS)
+    frames, shots, faces = join_segments(video(duration=3.0), [], PARAMETERS, {"faces"})
     assert (len(frames), len(faces)) == (0, 0)
     assert [(s["start"], s["end"]) for s in shots.to_pylist()] == [(0.0, 3.0)]
 

@@ -52,6 +52,7 @@ def rows(segment: Segment) -> SegmentRows:
     start, end = bounds(segment)
     times = [p / 1000 for p in range(start, end, 5 * TICK)]
     notes = {
+        "layers": ["faces"],
         "frames_decoded": (end - start) // TICK,
         "errors": 0,
         "first_error": None,

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 Columns = Mapping[str, NDArray[Any]]
 """Columns of ``frames`` (those of the layer ``signals``) as arrays of one length."""
 
+SIGNAL_COLUMNS = (
+    "contrast", "sharpness", "noise", "exposure", "motion", "in_transition", "flat", "black", "flash",
+)  # fmt: skip
+"""Columns that the score is made of."""
+
 WEIGHTS: Mapping[str, float] = {
     "sharpness": 0.4,
     "exposure": 0.25,

@@ -11,12 +11,12 @@ from stills.errors import CorruptVideoError, StillsError
 from stills.index.index import Index
 from stills.index.store import SegmentRows
 from stills.scan.join import join_segments
-from stills.scan.parameters import MODELS
+from stills.scan.parameters import models_of
 from stills.scan.work import Work
-from stills.types import Fallback, Layer, ScanReport
+from stills.types import Fallback, ScanReport
 
 
-def assemble(work: Work, layers: frozenset[Layer], fallbacks: tuple[Fallback, ...]) -> Index:
+def assemble(work: Work, fallbacks: tuple[Fallback, ...]) -> Index:
     """The index that ``work`` gave, not saved yet. Raises ``CorruptVideoError`` and others where no frame came out."""
     from stills.models import model_hashes
 
@@ -24,7 +24,7 @@ def assemble(work: Work, layers: frozenset[Layer], fallbacks: tuple[Fallback, ..
     decoded = sum(int(p.notes["frames_decoded"]) for p in parts)
     if not decoded:
         raise _nothing_decoded(work, parts)
-    frames, shots, faces = join_segments(work.video, parts, work.parameters)
+    frames, shots, faces = join_segments(work.video, parts, work.parameters, work.layers)
     for segment, error in work.failed:
         work.warnings.append(f"{segment.start_time:.1f}–{segment.end_time:.1f} s were not looked at: {error.message}")
     if damaged := sum(int(p.notes.get("damaged", 0)) for p in parts):
@@ -33,7 +33,7 @@ def assemble(work: Work, layers: frozenset[Layer], fallbacks: tuple[Fallback, ..
         first = next(p.notes["first_error"] for p in parts if p.notes["first_error"])
         work.warnings.append(f"{errors} packet{'s' * (errors > 1)} could not be decoded ({first})")
     json = work.parameters.to_json()
-    times = frames["time"].filter(frames["analysed"]).to_numpy()
+    times = (frames["time"] if "signals" in work.layers else frames["time"].filter(frames["analysed"])).to_numpy()
     report = ScanReport(
         effort=work.parameters.effort,
         frames_total=work.video.frame_count,
@@ -48,9 +48,9 @@ def assemble(work: Work, layers: frozenset[Layer], fallbacks: tuple[Fallback, ..
         frames=frames,
         shots=shots,
         faces=faces,
-        layers=layers,
+        layers=work.layers,
         parameters=json,
-        models=model_hashes(MODELS),
+        models=model_hashes(models_of(work.layers)),
         report=report,
         fallbacks=fallbacks,
         warnings=tuple(work.warnings),
@@ -64,7 +64,7 @@ def _place(rows: SegmentRows) -> tuple[int, int]:
 
 
 def _coverage(times: NDArray[np.float64], duration: float) -> float:
-    """Share of the video within half a second of a frame that was looked at for faces."""
+    """Share of the video within half a second of a frame that was looked at."""
     if not len(times) or duration <= 0:
         return 0.0
     reach = 0.5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,7 @@ from stills.scan.parameters import CONTEXT, ScanParameters
 from stills.scan.purity import SAME_TRACK
 from stills.scan.thumbs import unpack_thumbs
 from stills.scan.tracking import Tracker
-from stills.types import Box, VideoInfo
+from stills.types import Box, Layer, VideoInfo
 from stills.vision.transitions import ShotChange, find_changes, shots_from_changes, sparse_changes
 
 BORDER = CONTEXT / 2
@@ -25,7 +25,7 @@ BORDER = CONTEXT / 2
 
 
 def join_segments(
-    video: VideoInfo, parts: Sequence[SegmentRows], parameters: ScanParameters
+    video: VideoInfo, parts: Sequence[SegmentRows], parameters: ScanParameters, layers: Collection[Layer]
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """The tables ``frames``, ``shots`` and ``faces`` of a video from its segments' rows, in order of time."""
     changes = _join_changes(parts, parameters)
@@ -33,13 +33,22 @@ def join_segments(
     tracks = _join_tracks(parts, changes, parameters)
     faces = pa.concat_tables([p.faces for p in parts]) if parts else FACES.empty_table()
     # A transition over a border is known only now, so what the segments said of being inside one is said again.
-    seen = faces["time"].to_numpy()
-    inside = np.zeros(len(faces), bool)
-    for c in changes:
-        inside |= (c.kind != "cut") & (seen > c.start) & (seen < c.end)
+    inside = _inside(changes, faces["time"].to_numpy())
     for name, values in (("track", pa.array(tracks, pa.int32())), ("in_transition", pa.array(inside))):
         faces = faces.set_column(FACES.get_field_index(name), FACES.field(name), values)
+    if "signals" in layers and len(frames):
+        mixed = frames["in_transition"].to_numpy().astype(bool) | _inside(changes, frames["time"].to_numpy())
+        place = FRAMES.get_field_index("in_transition")
+        frames = frames.set_column(place, FRAMES.field("in_transition"), pa.array(mixed))
     return frames.combine_chunks(), _shot_table(changes, video.duration), faces.combine_chunks()
+
+
+def _inside(changes: Sequence[ShotChange], times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each of ``times`` lies inside a dissolve or fade."""
+    inside = np.zeros(len(times), bool)
+    for c in changes:
+        inside |= (c.kind != "cut") & (times > c.start) & (times < c.end)
+    return inside
 
 
 def _join_changes(parts: Sequence[SegmentRows], parameters: ScanParameters) -> list[ShotChange]:

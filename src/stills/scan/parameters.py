@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from stills.types import Effort, Precision
+from stills.errors import UsageError
+from stills.types import Effort, Layer, Precision
 
 EFFORTS: tuple[Effort, ...] = ("fast", "balanced", "exhaustive")
 """From the least to the most that is looked at."""
 
 
-MODELS = ("yunet", "sface", "landmarks", "blendshapes")
-"""Entries of the catalog that the faces layer needs."""
+MODELS: Mapping[Layer, tuple[str, ...]] = {
+    "signals": (),
+    "faces": ("yunet", "sface", "landmarks", "blendshapes"),
+    "expression": ("emotion",),
+}
+"""Entries of the catalog that each layer needs."""
 
-PRELOAD = ("numpy", "cv2", "av", "pyarrow", "stills.models.openvino_import", "stills.scan.worker")
+NEEDS: Mapping[Layer, frozenset[Layer]] = {"expression": frozenset({"faces"})}
+"""Layers that are measured together with others."""
+
+PRELOAD = ("numpy", "cv2", "av", "pyarrow", "stills.scan.worker")
 """Modules that the fork server imports once for all workers."""
+
+PRELOAD_MODELS = ("stills.models.openvino_import",)
+"""The same for layers that need models: half a second, which a scan of signals alone is spared."""
 
 CONTEXT = 2.4
 """Seconds of tiny pictures kept at both ends of a segment, to find transitions that lie across the border."""
@@ -29,7 +40,7 @@ class ScanParameters:
     Attributes:
         effort: The user's word for all of this.
         decode: ``"sparse"``: key frames and the frames behind suspected cuts; ``"references"``: all but frames that no
-            other frame needs; ``"all"``.
+            other frame needs, where signals are not asked for; ``"all"``.
         sample_interval: Least seconds between two frames in which faces are looked for.
         slow_interval: The same after some seconds without a change: a long take needs fewer looks.
         detect_side: Longer side, in pixels, of the picture that the detector sees.
@@ -41,6 +52,8 @@ class ScanParameters:
         embedding_faces: Faces of a track that get an embedding at most, where they are poor.
         max_gap: Seconds after which a face that was not seen begins a new track.
         segment_seconds: Length of a segment.
+        candidates: Frames of the layer ``signals`` that may become picks: so many a second in a long film, and in a
+            short one so many in all.
         sparse_budget: Share of a segment's frames that the sparse plan may decode for suspected cuts, in a short and in
             a long film.
         precision: ``"auto"`` or ``"f32"``.
@@ -60,6 +73,7 @@ class ScanParameters:
     embedding_faces: int = 5
     max_gap: float = 1.0
     segment_seconds: float = 15.0
+    candidates: tuple[float, float] = (2.0, 900.0)
     sparse_budget: tuple[float, float] = (0.0, 0.35)
     precision: Precision = "auto"
     device: Literal["cpu", "cuda"] = "cpu"
@@ -67,6 +81,24 @@ class ScanParameters:
     def to_json(self) -> Mapping[str, Any]:
         """All parameters as JSON values."""
         return asdict(self)
+
+    def decoded(self, layers: Collection[Layer]) -> Literal["sparse", "references", "all"]:
+        """Which frames are decoded for ``layers``: signals are measured of every frame, but by a sparse scan."""
+        return "all" if self.decode == "references" and "signals" in layers else self.decode
+
+
+def models_of(layers: Iterable[Layer]) -> tuple[str, ...]:
+    """Entries of the catalog that ``layers`` need. Raises ``UsageError`` for a layer that there is not."""
+    chosen = set(layers)
+    if unknown := chosen - MODELS.keys():
+        raise UsageError(f"there is no layer called {min(unknown)!r}", remedy=f"layers are {', '.join(MODELS)}")
+    return tuple(name for layer, names in MODELS.items() if layer in chosen for name in names)
+
+
+def with_needs(layers: Iterable[Layer]) -> frozenset[Layer]:
+    """``layers`` and those that have to be measured in the same pass."""
+    chosen = frozenset(layers)
+    return chosen.union(*(NEEDS.get(layer, frozenset()) for layer in chosen))
 
 
 def scan_parameters(

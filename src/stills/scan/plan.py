@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stills.media.packets import PacketIndex
 from stills.scan.parameters import ScanParameters
-from stills.types import VideoInfo
+from stills.types import Layer, VideoInfo
 
 SEEKABLE = frozenset({"mov", "mp4", "matroska", "webm"})
 """Containers with an index of their own: decoding can start at any key frame. The others are one segment."""
@@ -70,6 +70,7 @@ class SegmentTask:
     packets: PacketIndex
     segment: Segment
     parameters: ScanParameters
+    layers: frozenset[Layer] = frozenset({"faces"})
     threads: int = 1
     spill: str | None = None
 

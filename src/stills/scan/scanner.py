@@ -27,7 +27,7 @@ from stills.index.spill import trim_spill
 from stills.index.store import IndexStore
 from stills.media.sandbox import Pool, Task, TaskResult
 from stills.media.source import content_id
-from stills.scan.parameters import EFFORTS, MODELS, ScanParameters, scan_parameters
+from stills.scan.parameters import EFFORTS, ScanParameters, models_of, scan_parameters, with_needs
 from stills.scan.pictures import Pictures
 from stills.scan.plan import Segment, SegmentTask, plan_segments
 from stills.scan.pool import start_workers
@@ -120,37 +120,45 @@ class Scanner:
     ) -> Index:
         """The index of the video at ``path``, from the cache or by scanning.
 
-        An index made with more effort than asked serves too. What an interrupted scan finished is used. Raises
-        ``InputError`` and its children where there is no video in the file, ``ModelError`` where a model cannot be had,
-        ``CancelledError``.
+        An index made with more effort than asked serves too, and of one that lacks layers only those are measured. What
+        an interrupted scan finished is used. Raises ``InputError`` and its children where there is no video in the
+        file, ``ModelError`` where a model cannot be had, ``CancelledError``.
         """
         started = time.monotonic()
         content = content_id(path)
-        if self._settings.scan.resume and (known := self.find(content, layers)) is not None:
+        wanted = with_needs(layers)
+        resume = self._settings.scan.resume
+        if resume and (found := self.find(content, wanted)) is not None:
             log.info("%s is in the index", path)
-            return replace(known, video=replace(known.video, path=path))
-        fallbacks = self._fallbacks()
-        self._ensure_models(path)
+            return replace(found, video=replace(found.video, path=path))
         parameters = self._parameters(self._settings.scan.effort)
+        known = self._load(content, parameters)
+        missing = with_needs(wanted - known.layers) if known is not None and resume else wanted
+        fallbacks = self._fallbacks(missing)
+        self._ensure_models(path, missing)
         video, packets = self._probe(path, cancel)
         self._store.prepare(content, parameters.to_json())
-        work = Work(path, content, video, packets, parameters, started)
-        if not self._settings.scan.resume:
+        work = Work(path, content, video, packets, parameters, missing, started)
+        if not resume:
             self._store.drop_segments(content, parameters.to_json())
         self._run(work, plan_segments(video, packets, parameters), on_progress, cancel)
-        return self._finish(work, frozenset(layers), fallbacks)
+        return self._finish(work, fallbacks, known)
 
     def find(self, content: str, layers: Iterable[Layer]) -> Index | None:
         """The best index there is of ``content`` that answers for the settings' effort, or ``None``."""
         for effort in EFFORTS[EFFORTS.index(self._settings.scan.effort) :]:
-            try:
-                index = self._store.load(content, self._parameters(effort).to_json())
-            except IndexFormatError as error:
-                log.warning("%s: %s; it is scanned again", error.path, error.message)
-                continue
+            index = self._load(content, self._parameters(effort))
             if index is not None and index.layers >= set(layers):
                 return index
         return None
+
+    def _load(self, content: str, parameters: ScanParameters) -> Index | None:
+        """What is known of ``content``; a damaged index counts as none."""
+        try:
+            return self._store.load(content, parameters.to_json())
+        except IndexFormatError as error:
+            log.warning("%s: %s; it is scanned again", error.path, error.message)
+            return None
 
     def pictures(self, index: Index, pts: Iterable[int], *, cancel: CancelToken | None = None) -> Pictures:
         """The upright SDR pictures (RGB, height × width × 3, uint8) of the frames at ``pts``, made when asked for.
@@ -178,7 +186,7 @@ class Scanner:
         device = place("yunet", scan.device).device
         return scan_parameters(effort, segment_seconds=scan.segment_seconds, precision=scan.precision, device=device)
 
-    def _ensure_models(self, path: str) -> None:
+    def _ensure_models(self, path: str, layers: Iterable[Layer]) -> None:
         """Have the models here before any worker needs them: fetching is for the parent, which may use the network.
 
         What failed for one video is not tried again for the next: a network that is away can take minutes to say so.
@@ -189,18 +197,18 @@ class Scanner:
             cause = self._no_models[1]
             raise ModelError("the models are not here, as said above", path=path, remedy=cause.remedy) from cause
         try:
-            for name in MODELS:
+            for name in models_of(layers):
                 model_path(name)
         except ModelError as error:
             self._no_models = path, error
             raise
         self._no_models = None
 
-    def _fallbacks(self) -> tuple[Fallback, ...]:
+    def _fallbacks(self, layers: Iterable[Layer]) -> tuple[Fallback, ...]:
         """What runs elsewhere than asked. Raises ``StrictError`` where that is not accepted."""
         from stills.models import place
 
-        placed = (place(name, self._settings.scan.device).fallback for name in MODELS)
+        placed = (place(name, self._settings.scan.device).fallback for name in models_of(layers))
         fallbacks = tuple(f for f in placed if f is not None)
         if fallbacks and self._settings.strict:
             raise StrictError(fallbacks[0].message, remedy="leave out --strict to accept this")
@@ -232,7 +240,7 @@ class Scanner:
         queue: list[tuple[Key, Segment]] = []
         for segment in segments:
             rows = self._store.load_segment(work.content, json, segment.number)
-            if rows is not None:
+            if rows is not None and rows.notes.get("layers") == sorted(work.layers):
                 work.done[segment.number, 0] = rows
                 work.reached[segment.number, 0] = segment.end_time - segment.start_time
             else:
@@ -284,7 +292,11 @@ class Scanner:
             Task(
                 key,
                 f"{_WORKER}:scan_part",
-                (SegmentTask(work.path, work.video, work.packets, piece, work.parameters, threads, spill),),
+                (
+                    SegmentTask(
+                        work.path, work.video, work.packets, piece, work.parameters, work.layers, threads, spill
+                    ),
+                ),
                 work.path,
             )
             for key, piece in pieces.items()
@@ -296,13 +308,15 @@ class Scanner:
 
         return self._workers().run(tasks, on_progress=progressed, cancel=watch)
 
-    def _finish(self, work: Work, layers: frozenset[Layer], fallbacks: tuple[Fallback, ...]) -> Index:
+    def _finish(self, work: Work, fallbacks: tuple[Fallback, ...], known: Index | None) -> Index:
         from stills.scan.assemble import assemble
+        from stills.scan.layers import likely_picks, merge_layers
 
-        index = assemble(work, layers, fallbacks)
+        index = assemble(work, fallbacks)
+        if known is not None:
+            index = merge_layers(known, index)
         if work.stopped:
             return index  # not kept: the finished segments are, and the next call goes on from there
         index = self._store.save(index)
-        best_first = index.faces.select(["pts", "quality"]).sort_by([("quality", "descending")])
-        trim_spill(self._store.folder(index.content, index.parameters) / "spill", best_first["pts"].to_pylist())
+        trim_spill(self._store.folder(index.content, index.parameters) / "spill", likely_picks(index))
         return index

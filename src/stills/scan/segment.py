@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stills.index.schema import FACES, FRAMES, QUALITY_PARTS
+from stills.index.schema import FACES, QUALITY_PARTS
 from stills.index.spill import write_spill
 from stills.index.store import SegmentRows
 from stills.media.decode import DecodedFrame, DecodePlan, DecodeStats, decode
 from stills.scan.faces import FaceCollector, FaceRow, Vision
+from stills.scan.frames import FrameNotes, with_expressions
+from stills.scan.likely import LikelyPicks
 from stills.scan.parameters import CONTEXT, ScanParameters
 from stills.scan.plan import Segment, SegmentTask
 from stills.scan.thumbs import pack_thumbs
 from stills.types import VideoInfo
-from stills.vision.transitions import (
-    CONTRAST_FLOOR,
-    THUMB_SIZE,
-    ShotChange,
-    find_changes,
-    sparse_changes,
-    step_changes,
-)
-
-SUDDEN_CHANGE = 0.25
-"""Change between two decoded frames from which faces are looked for at once: it may be a cut."""
+from stills.vision.transitions import ShotChange, find_changes, sparse_changes
 
 LEAST_INTERVAL = 0.08
 """Seconds between two looks for faces, however much the picture changes."""
@@ -43,82 +33,52 @@ HOLD_BYTES = 48 << 20
 """Decoded frames of likely picks that a worker holds until its segment ends."""
 
 
-@dataclass(slots=True)
-class _Signals:
-    """What is noted of every decoded frame."""
-
-    pts: list[int] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    keys: list[bool] = field(default_factory=list)
-    analysed: list[bool] = field(default_factory=list)
-    thumbs: list[NDArray[np.uint8]] = field(default_factory=list)
-    _contrast: float = 0.0
-
-    def add(self, frame: DecodedFrame) -> bool:
-        """Note ``frame``; whether the picture changed suddenly since the one before."""
-        thumb = frame.small_luma(*THUMB_SIZE)
-        contrast = float(cv2.meanStdDev(thumb)[1][0, 0])
-        # A rough version of vision.transitions.distance, for nothing: it decides when to look, not where shots end.
-        away = cv2.norm(thumb, self.thumbs[-1], cv2.NORM_L1) / thumb.size if self.thumbs else 0.0
-        sudden = away >= SUDDEN_CHANGE * (0.5 * (contrast + self._contrast) + CONTRAST_FLOOR)
-        self._contrast = contrast
-        self.pts.append(frame.pts)
-        self.times.append(frame.time)
-        self.keys.append(frame.is_key)
-        self.analysed.append(False)
-        self.thumbs.append(thumb)
-        return sudden
-
-    def stacked(self) -> NDArray[np.uint8]:
-        """All tiny pictures, (n, height, width)."""
-        return np.stack(self.thumbs) if self.thumbs else np.zeros((0, THUMB_SIZE[1], THUMB_SIZE[0]), np.uint8)
-
-    def table(self, thumbs: NDArray[np.uint8]) -> pa.Table:
-        """Rows of ``frames``."""
-        flat = thumbs.reshape(len(thumbs), -1)
-        columns = {
-            "pts": self.pts,
-            "time": self.times,
-            "is_key": self.keys,
-            "analysed": self.analysed,
-            "luma": flat.mean(axis=1, dtype=np.float32),
-            "contrast": flat.std(axis=1, dtype=np.float32),
-            "change": step_changes(thumbs),
-        }
-        absent = {f.name: pa.nulls(len(flat), f.type) for f in FRAMES if f.name not in columns}
-        return pa.table(columns | absent, schema=FRAMES)
-
-
 def scan_segment(
-    task: SegmentTask, vision: Vision, on_frame: Callable[[int, float], None] | None = None
+    task: SegmentTask, vision: Vision | None, on_frame: Callable[[int, float], None] | None = None
 ) -> SegmentRows:
-    """Measure one segment. ``on_frame(pts, seconds)`` is called for each decoded frame. Decoding errors are noted."""
+    """Measure the task's layers in one segment; ``vision`` is needed for faces.
+
+    ``on_frame(pts, seconds)`` is called for each decoded frame. Decoding errors are noted.
+    """
     video, parameters, segment = task.video, task.parameters, task.segment
+    sparse = parameters.decode == "sparse"
     stats = DecodeStats()
-    signals = _Signals()
-    faces = FaceCollector(video, parameters, vision, HOLD_BYTES if task.spill else 0)
+    notes = FrameNotes(signals="signals" in task.layers)
+    hold = HOLD_BYTES if task.spill else 0
+    faces = FaceCollector(video, parameters, vision, hold) if vision is not None else None
+    likely = LikelyPicks(hold, frame_bytes(video))
     next_look = float("-inf")
     last_look = float("-inf")
     last_change = 0.0
     for frame in _frames(task, stats):
-        if signals.add(frame):
-            faces.picture_changed()
+        if notes.add(frame):
+            likely.picture_changed(frame.time)
             last_change = frame.time
             next_look = min(next_look, max(frame.time, last_look + LEAST_INTERVAL))
-        if frame.time >= next_look or parameters.decode == "sparse":
+            if faces is not None:
+                faces.picture_changed()
+        if faces is not None and (frame.time >= next_look or sparse):
             faces.look(frame)
-            signals.analysed[-1] = True
+            notes.analysed[-1] = True
             last_look = frame.time
             next_look = frame.time + _interval(parameters, frame.time - last_change)
+        if notes.signals and hold:
+            likely.look(frame, notes.score)
         if on_frame is not None:
             on_frame(frame.pts, frame.time)
-    thumbs = signals.stacked()
-    times = np.array(signals.times)
+    thumbs = notes.stacked()
+    times = np.array(notes.times)
     changes = _changes(thumbs, times, segment, video, parameters)
-    held = faces.finish(changes)
+    held = faces.finish(changes) if faces is not None else {}
+    frames = notes.table(thumbs, changes, _candidate_rate(parameters, video.duration))
+    if faces is not None and "expression" in task.layers:
+        frames = with_expressions(frames, faces.expressions)
+    if notes.signals:
+        held = likely.among(set(frames["pts"].filter(frames["thumb"].is_valid()).to_pylist())) | held
     if task.spill is not None:
         write_spill(Path(task.spill), held)
-    notes = {
+    said = {
+        "layers": sorted(task.layers),
         "frames_decoded": stats.decoded,
         "errors": stats.errors,
         "damaged": stats.damaged,
@@ -126,7 +86,18 @@ def scan_segment(
         "changes": [[c.kind, c.start, c.end, c.strength] for c in changes],
         "context": _context(thumbs, times),
     }
-    return SegmentRows(segment.number, signals.table(thumbs), face_table(faces.rows), notes)
+    return SegmentRows(segment.number, frames, face_table(faces.rows if faces is not None else []), said)
+
+
+def frame_bytes(video: VideoInfo) -> int:
+    """Memory of a decoded frame, about."""
+    return int(video.coded_width * video.coded_height * (3 if video.bit_depth > 8 else 1.5))
+
+
+def _candidate_rate(parameters: ScanParameters, duration: float) -> float:
+    """Candidates a second, by the length of the film."""
+    rate, least = parameters.candidates
+    return max(rate, least / max(duration, 1e-3))
 
 
 def _interval(parameters: ScanParameters, calm: float) -> float:
@@ -138,7 +109,7 @@ def _interval(parameters: ScanParameters, calm: float) -> float:
 def _frames(task: SegmentTask, stats: DecodeStats) -> Iterator[DecodedFrame]:
     p, segment = task.parameters, task.segment
     plan = DecodePlan(
-        mode="references" if p.decode == "references" else "all",
+        mode="references" if p.decoded(task.layers) == "references" else "all",
         start_pts=segment.start,
         end_pts=segment.end,
         times=segment.wanted,

@@ -11,7 +11,7 @@ from stills.index.store import SegmentRows
 from stills.media.sandbox import TaskResult
 from stills.scan.parameters import ScanParameters
 from stills.scan.plan import Segment
-from stills.types import Progress, ProgressCallback, VideoInfo
+from stills.types import Layer, Progress, ProgressCallback, VideoInfo
 
 if TYPE_CHECKING:
     from stills.media.packets import PacketIndex
@@ -32,6 +32,7 @@ class Work:
     video: VideoInfo
     packets: PacketIndex
     parameters: ScanParameters
+    layers: frozenset[Layer]
     started: float
     done: dict[Key, SegmentRows] = field(default_factory=dict)
     failed: list[tuple[Segment, StillsError]] = field(default_factory=list)

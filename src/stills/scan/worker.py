@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,8 @@ from stills.scan.faces import Vision
 from stills.scan.parameters import ScanParameters
 from stills.scan.plan import SegmentTask
 from stills.scan.segment import scan_segment
-from stills.types import VideoInfo
-from stills.vision import make_detector, make_embedder, make_landmarker
+from stills.types import Layer, VideoInfo
+from stills.vision import make_detector, make_embedder, make_expression, make_landmarker
 
 TRIM_BYTES = 4 << 20
 """Free memory at the end of a worker's heap that it keeps."""
@@ -49,7 +50,8 @@ def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
 def scan_part(task: SegmentTask) -> SegmentRows:
     """Measure one segment; reports ``(pts, seconds)`` of the last decoded frame on the way."""
     report((None, task.segment.start_time))
-    vision = _vision(task.parameters)
+    _settle()
+    vision = _vision(task.parameters, task.layers) if "faces" in task.layers else None
     return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)))
 
 
@@ -65,20 +67,22 @@ def decode_pictures(
     return pictures
 
 
-def _vision(parameters: ScanParameters) -> Vision:
+def _vision(parameters: ScanParameters, layers: Collection[Layer]) -> Vision:
+    """The models for ``layers``; they stay loaded."""
     score = parameters.detect_score
     key = (parameters.device, parameters.precision, score, parameters.follow_side == parameters.detect_side)
     if not _loaded or _loaded[0].key != key:
-        import cv2
-
-        cv2.setNumThreads(1)  # a worker is one core's work; more threads would fight the other workers
-        _give_memory_back()
         sizes = 1 if parameters.follow_side == parameters.detect_side else 2
         detectors = [make_detector("yunet", _session("yunet", parameters), score_threshold=score) for _ in range(sizes)]
         embedder = make_embedder("sface", _session("sface", parameters))
         landmarker = make_landmarker(_session("landmarks", parameters), _session("blendshapes", parameters))
         _loaded[:] = [_Loaded(key, Vision(detectors[0], detectors[-1], embedder, landmarker))]
-    return _loaded[0].vision
+    loaded = _loaded[0]
+    if "expression" not in layers:
+        return replace(loaded.vision, expression=None)
+    if loaded.vision.expression is None:
+        loaded.vision = replace(loaded.vision, expression=make_expression(_session("emotion", parameters)))
+    return loaded.vision
 
 
 def _session(name: str, parameters: ScanParameters) -> Session:
@@ -87,11 +91,18 @@ def _session(name: str, parameters: ScanParameters) -> Session:
     return open_session(name, device=device, precision=parameters.precision, threads=1, checked=True)
 
 
-def _give_memory_back() -> None:
-    """Have glibc return freed frames to the system at once: a worker is a fifth smaller for 3 % of its time."""
+@cache
+def _settle() -> None:
+    """Have this process behave as one of several: one thread, and freed frames go back to the system.
+
+    glibc keeps freed memory; returned at once, a worker is a fifth smaller for 3 % of its time.
+    """
     import ctypes
     import sys
 
+    import cv2
+
+    cv2.setNumThreads(1)  # a worker is one core's work; more threads would fight the other workers
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and needs none
         if mallopt is not None:

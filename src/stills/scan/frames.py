@@ -1,0 +1,79 @@
+"""What is noted of every decoded frame of a segment: the rows of ``frames``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from stills.index.schema import FRAMES
+from stills.media.decode import DecodedFrame
+from stills.vision.transitions import CONTRAST_FLOOR, THUMB_SIZE, ShotChange, step_changes
+
+SUDDEN_CHANGE = 0.25
+"""Change between two decoded frames from which faces are looked for at once: it may be a cut."""
+
+
+class FrameNotes:
+    """Notes of the frames of one segment, in order of time. With ``signals``, those of that layer too."""
+
+    def __init__(self, *, signals: bool) -> None:
+        """Nothing was seen yet."""
+        self.signals = signals
+        self.times: list[float] = []
+        self.analysed: list[bool] = []
+        self._pts: list[int] = []
+        self._keys: list[bool] = []
+        self._thumbs: list[NDArray[np.uint8]] = []
+        self._contrast = 0.0
+
+    def add(self, frame: DecodedFrame) -> bool:
+        """Note ``frame``; whether the picture changed suddenly since the one before."""
+        thumb = frame.small_luma(*THUMB_SIZE)
+        contrast = float(cv2.meanStdDev(thumb)[1][0, 0])
+        # A rough version of vision.transitions.distance, for nothing: it decides when to look, not where shots end.
+        away = cv2.norm(thumb, self._thumbs[-1], cv2.NORM_L1) / thumb.size if self._thumbs else 0.0
+        sudden = away >= SUDDEN_CHANGE * (0.5 * (contrast + self._contrast) + CONTRAST_FLOOR)
+        self._contrast = contrast
+        self._pts.append(frame.pts)
+        self.times.append(frame.time)
+        self._keys.append(frame.is_key)
+        self.analysed.append(False)
+        self._thumbs.append(thumb)
+        return sudden
+
+    @property
+    def score(self) -> float:
+        """How good the last frame is as a still, as far as it is known so early."""
+        return 0.0
+
+    def stacked(self) -> NDArray[np.uint8]:
+        """All tiny pictures, (n, height, width)."""
+        return np.stack(self._thumbs) if self._thumbs else np.zeros((0, THUMB_SIZE[1], THUMB_SIZE[0]), np.uint8)
+
+    def table(self, thumbs: NDArray[np.uint8], changes: Sequence[ShotChange], per_second: float) -> pa.Table:
+        """Rows of ``frames``; ``per_second`` of them become candidates for picks."""
+        flat = thumbs.reshape(len(thumbs), -1)
+        columns: dict[str, Any] = {
+            "pts": self._pts,
+            "time": self.times,
+            "is_key": self._keys,
+            "analysed": self.analysed,
+            "luma": flat.mean(axis=1, dtype=np.float32),
+            "contrast": flat.std(axis=1, dtype=np.float32),
+            "change": step_changes(thumbs),
+        }
+        absent = {f.name: pa.nulls(len(flat), f.type) for f in FRAMES if f.name not in columns}
+        return pa.table(columns | absent, schema=FRAMES)
+
+
+def with_expressions(frames: pa.Table, expressions: Mapping[int, NDArray[np.float32]]) -> pa.Table:
+    """``frames`` with the column ``expression``, from values by pts."""
+    place = FRAMES.get_field_index("expression")
+    found = [expressions.get(pts) for pts in frames["pts"].to_pylist()]
+    values = pa.array([None if e is None else e.tolist() for e in found], FRAMES.field(place).type)
+    return frames.set_column(place, FRAMES.field(place), values)
