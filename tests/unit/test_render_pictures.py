@@ -17,7 +17,7 @@ from stills.render.metadata import NAMESPACE, PictureMetadata, clock, read_metad
 from stills.render.pictures import OutputOptions, encode, face_crop, face_window
 from stills.types import PictureFormat
 
-FORMATS: list[PictureFormat] = ["jpeg", "png", "webp"]
+FORMATS: list[PictureFormat] = ["jpeg", "png", "webp", "avif"]
 ABOUT = PictureMetadata('Fête <n°1> & "Co"\'.mp4', 3723.456789, 111703, 3, 0.8734, "1.2.3")
 
 
@@ -102,7 +102,7 @@ def test_a_picture_too_large_for_its_format_says_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"format": "gif"}, {"quality": 0}, {"quality": 101}, {"fit": (0, 5)}, {"fit": "4k"}, {"fit_mode": "stretch"}],
+    [{"format": "gif"}, {"quality": -1}, {"quality": 101}, {"fit": (0, 5)}, {"fit": "4k"}, {"fit_mode": "stretch"}],
 )
 def test_options_out_of_range(bad: dict[str, object]) -> None:
     with pytest.raises(UsageError):

@@ -1,7 +1,7 @@
 """What a picture says about itself: where it came from, which moment, who, and why.
 
-JPEG and WebP carry EXIF (``ImageDescription`` for people, ``Software``, and ``UserComment`` with JSON for machines) and
-XMP (Dublin Core and an own namespace); PNG carries the same as text chunks, the JSON under ``stills``, and XMP.
+All carry EXIF (``ImageDescription`` for people, ``Software``, and ``UserComment`` with JSON for machines) and XMP
+(Dublin Core and an own namespace); PNG says the same in text chunks too, the JSON under ``stills``.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ class PictureMetadata:
     """The moment that a picture shows.
 
     ``source`` is the name of the video without its folder (a folder may tell who owns the machine), ``time`` seconds
-    from its first frame shown, ``pts`` the exact tick, ``person`` the id in the result, ``score`` 0…1.
+    from its first frame shown, ``pts`` the exact tick, ``person`` the id in the result, ``score`` 0…1. The embedded
+    cover picture is of no moment: its ``time`` and ``pts`` are None.
     """
 
     source: str
-    time: float
-    pts: int
+    time: float | None
+    pts: int | None
     person: int | None = None
     score: float | None = None
     version: str = __version__
@@ -48,6 +49,8 @@ class PictureMetadata:
     @property
     def description(self) -> str:
         """One line for people."""
+        if self.time is None:
+            return f"Cover picture of {printable(self.source)}"
         who = f"Person {self.person} in " if self.person is not None else ""
         return f"{who}{printable(self.source)} at {clock(self.time, digits=3)}"
 
@@ -73,7 +76,9 @@ class PictureMetadata:
 
     def xmp(self) -> bytes:
         """An XMP packet (ISO 16684-1), UTF-8."""
-        own = {"source": printable(self.source), "time": f"{self.time:.6f}", "pts": str(self.pts)}
+        own = {"source": printable(self.source)}
+        if self.time is not None:
+            own |= {"time": f"{self.time:.6f}", "pts": str(self.pts)}
         if self.person is not None:
             own["person"] = str(self.person)
         if self.score is not None:
