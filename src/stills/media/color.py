@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,8 @@ _BT2020_TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
 )
 _local = threading.local()
+_Sample = TypeVar("_Sample", np.uint8, np.uint16)
+_Float = TypeVar("_Float", np.float32, np.float64)
 _STRIP = 128  # rows tone-mapped at a time: bounds the floats of an 8K picture to 36 MB
 
 
@@ -66,12 +68,12 @@ def to_rgb(frame: VideoFrame, space: str, full_range: bool, hdr: Hdr) -> NDArray
     The same samples always give the same picture.
     """
     if hdr != "none":
-        return tone_map(_rows(_converted(frame, "rgb48le", space, full_range)).view(np.uint16), hdr)
+        return tone_map(packed_rows(converted(frame, "rgb48le", space, full_range)).view(np.uint16), hdr)
     if _EIGHT_BIT_YUV.match(frame.format.name):
         # Chroma is enlarged by swscale, the matrix is OpenCV's: swscale's own with full chroma has no fast path.
-        planes = _converted(frame, "yuv444p", space, full_range).planes
+        planes = converted(frame, "yuv444p", space, full_range).planes
         return yuv_to_rgb([_rows_of(plane) for plane in planes], space, full_range)
-    return np.ascontiguousarray(_rows(_converted(frame, "rgb24", space, full_range)))
+    return np.ascontiguousarray(packed_rows(converted(frame, "rgb24", space, full_range)))
 
 
 def yuv_to_rgb(planes: Sequence[NDArray[np.uint8]], space: str, full_range: bool) -> NDArray[np.uint8]:
@@ -81,7 +83,8 @@ def yuv_to_rgb(planes: Sequence[NDArray[np.uint8]], space: str, full_range: bool
     return np.asarray(cv2.transform(cv2.merge(list(planes)), yuv_to_bgr_matrix(space, full_range)[::-1]), np.uint8)
 
 
-def _converted(frame: VideoFrame, target: str, space: str, full_range: bool) -> VideoFrame:
+def converted(frame: VideoFrame, target: str, space: str, full_range: bool) -> VideoFrame:
+    """``frame`` in the pixel format ``target``, with as much care as swscale takes; no range or matrix is changed."""
     source, coded_range = _SWS_SPACES.get(space), 2 if full_range else 1
     return _reformatter().reformat(
         frame,
@@ -100,7 +103,7 @@ def _rows_of(plane: Any) -> NDArray[np.uint8]:
     return rows
 
 
-def _rows(frame: VideoFrame) -> NDArray[np.uint8]:
+def packed_rows(frame: VideoFrame) -> NDArray[np.uint8]:
     """The bytes of a packed three-channel frame: (H, W, 3), or (H, W, 6) with 16 bits a channel."""
     plane: Any = frame.planes[0]  # a buffer, but its stub does not say so
     size = 6 if frame.format.name == "rgb48le" else 3
@@ -150,7 +153,7 @@ def compress_nits(nits: NDArray[np.float64]) -> NDArray[np.float64]:
     return pq_to_nits(np.where(value < knee, value, spline) * top)
 
 
-def bt709_oetf(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def bt709_oetf(light: NDArray[_Float]) -> NDArray[_Float]:
     """BT.709-6 OETF: linear light 0…1 to code value 0…1."""
     return np.where(light < 0.018, 4.5 * light, 1.099 * np.maximum(light, 0.018) ** 0.45 - 0.099)
 
@@ -180,18 +183,23 @@ def tone_map(rgb: NDArray[np.uint16], hdr: Hdr) -> NDArray[np.uint8]:
     The curve acts on a pixel's brightest channel and scales all three alike, so hues stay.
     """
     result = np.empty(rgb.shape, np.uint8)
-    light, codes = _light_table(hdr), _code_table()
-    nodes, gains = _gain_table()
+    codes = _code_table()
     for top in range(0, rgb.shape[0], _STRIP):
-        linear = light[rgb[top : top + _STRIP]]
-        if hdr == "hlg":
-            # OOTF of a display with HDR_PEAK (BT.2100-2, table 5): gamma 1.2 on the luminance.
-            luminance = linear @ np.array([0.2627, 0.6780, 0.0593], np.float32)
-            linear *= (HDR_PEAK * np.maximum(luminance, 1e-6) ** np.float32(0.2))[..., None]
-        linear *= np.interp(linear.max(axis=-1), nodes, gains).astype(np.float32)[..., None]
-        linear = linear @ _BT2020_TO_BT709.T
-        result[top : top + _STRIP] = codes[(np.clip(linear, 0, 1) * 65535 + 0.5).astype(np.uint16)]
+        light = sdr_light(rgb[top : top + _STRIP], hdr)
+        result[top : top + _STRIP] = codes[(np.clip(light, 0, 1) * 65535 + 0.5).astype(np.uint16)]
     return result
+
+
+def sdr_light(rgb: NDArray[np.uint16], hdr: Hdr) -> NDArray[np.float32]:
+    """The tone-mapped linear light of BT.709's primaries, 1 = white; what is out of gamut lies beyond 0…1."""
+    nodes, gains = _gain_table()
+    linear = _light_table(hdr)[rgb]
+    if hdr == "hlg":
+        # OOTF of a display with HDR_PEAK (BT.2100-2, table 5): gamma 1.2 on the luminance.
+        luminance = linear @ np.array([0.2627, 0.6780, 0.0593], np.float32)
+        linear *= (HDR_PEAK * np.maximum(luminance, 1e-6) ** np.float32(0.2))[..., None]
+    linear *= np.interp(linear.max(axis=-1), nodes, gains).astype(np.float32)[..., None]
+    return np.asarray(linear @ _BT2020_TO_BT709.T, np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -211,14 +219,14 @@ def luma_table(full_range: bool, hdr: Hdr) -> NDArray[np.uint8]:
     return rounded if hdr == "none" else quick_curve(hdr)[rounded]
 
 
-def upright(picture: NDArray[np.uint8], rotation: int, mirrored: bool) -> NDArray[np.uint8]:
+def upright(picture: NDArray[_Sample], rotation: int, mirrored: bool) -> NDArray[_Sample]:
     """``picture`` (H, W[, 3]) turned clockwise by ``rotation`` degrees (0, 90, 180, 270), then flipped left-right."""
     import cv2
 
     if rotation:
         code = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}[rotation]
-        picture = np.asarray(cv2.rotate(picture, code), np.uint8)
-    return np.asarray(cv2.flip(picture, 1), np.uint8) if mirrored else picture
+        picture = np.asarray(cv2.rotate(picture, code), picture.dtype)
+    return np.asarray(cv2.flip(picture, 1), picture.dtype) if mirrored else picture
 
 
 def coded_rectangle(

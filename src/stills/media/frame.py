@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stills.errors import CorruptVideoError
-from stills.media import color, planes
+from stills.media import color, deep, planes
 from stills.types import Hdr, VideoInfo
 
 if TYPE_CHECKING:
@@ -215,6 +215,22 @@ class DecodedFrame:
         result = color.upright(whole, look.rotation, look.mirrored)
         return result.copy() if result is self._rgb else result
 
+    def picture16(self) -> NDArray[np.uint16]:
+        """The whole picture as :meth:`picture`, but uint16 in 0…65535, with all that a deeper source has.
+
+        Of a source of 8 bits a channel it is :meth:`picture` times 257.
+        """
+        look, frame = self._look, self._frame
+        if deep.depth_of(frame.format.name) <= 8:
+            return self.picture().astype(np.uint16) * np.uint16(257)
+        rgb = deep.to_rgb16(self._plain(), look.space, look.full_range, look.hdr)[: frame.height, : frame.width]
+        whole, size = np.ascontiguousarray(rgb), look.coded(look.width, look.height)
+        if size != (frame.width, frame.height):
+            enlarges = size[0] >= frame.width and size[1] >= frame.height
+            method = cv2.INTER_CUBIC if enlarges else cv2.INTER_AREA
+            whole = np.asarray(cv2.resize(whole, size, interpolation=method), np.uint16)
+        return color.upright(whole, look.rotation, look.mirrored)
+
     def raw(self) -> bytes:
         """The frame without loss, compressed: :meth:`from_raw` gives a frame with the same :meth:`picture`."""
         import pyarrow as pa
@@ -272,7 +288,12 @@ class DecodedFrame:
 
     def _convert(self) -> Picture:
         look, frame = self._look, self._frame
-        simple = planes.layout_of(frame.format.name) is not None
-        plain = planes.cut(frame, 0, 0, frame.width, frame.height) if simple else planes.untagged(frame)
-        rgb = color.to_rgb(plain, look.space, look.full_range, look.hdr)
+        rgb = color.to_rgb(self._plain(), look.space, look.full_range, look.hdr)
         return np.ascontiguousarray(rgb[: frame.height, : frame.width])
+
+    def _plain(self) -> VideoFrame:
+        """The samples without the decoder's tags; odd sizes are even in it."""
+        frame = self._frame
+        if planes.layout_of(frame.format.name) is not None:
+            return planes.cut(frame, 0, 0, frame.width, frame.height)
+        return planes.untagged(frame)
