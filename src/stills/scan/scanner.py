@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,12 +25,13 @@ from stills.errors import (
 from stills.index.index import Index
 from stills.index.spill import trim_spill
 from stills.index.store import IndexStore
-from stills.media.sandbox import Pool, Task, TaskResult
+from stills.media.sandbox import Pool, Stopper, Task, TaskResult
 from stills.media.source import content_id
 from stills.scan.parameters import EFFORTS, ScanParameters, models_of, scan_parameters, with_needs
 from stills.scan.pictures import Pictures
 from stills.scan.plan import Segment, SegmentTask, plan_segments
 from stills.scan.pool import start_workers
+from stills.scan.watch import OutOfTimeError, Watch
 from stills.scan.work import Key, Work, around
 from stills.types import Effort, Fallback, Layer, ProgressCallback, VideoInfo
 
@@ -41,28 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WORKER = "stills.scan.worker"
-
-
-class _OutOfTimeError(LimitError):
-    """The time for one video is up."""
-
-    code = "timeout"
-
-
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """A cancel token that also looks at the clock."""
-
-    cancel: CancelToken | None
-    started: float
-    seconds: float | None
-
-    def check(self) -> None:
-        """Raise where somebody cancelled, or where the time is up."""
-        if self.cancel is not None:
-            self.cancel.check()
-        if self.seconds is not None and time.monotonic() - self.started > self.seconds:
-            raise _OutOfTimeError(f"stopped after {self.seconds:g} s (--video-timeout); the rest was not looked at")
 
 
 class Scanner:
@@ -107,8 +86,22 @@ class Scanner:
 
     def probe(self, path: str, *, cancel: CancelToken | None = None) -> VideoInfo:
         """What the video at ``path`` is. Raises ``InputError`` and its children."""
+        return self.packets(path, cancel=cancel)[0]
+
+    def packets(self, path: str, *, cancel: CancelToken | None = None) -> tuple[VideoInfo, PacketIndex]:
+        """What the video at ``path`` is, and its packets, with no frame decoded. Raises as :meth:`probe`."""
         content_id(path)  # what is no file at all is refused here, with no process started
-        return self._probe(path, cancel)[0]
+        return self._probe(path, cancel)
+
+    def run(
+        self,
+        tasks: Iterable[Task],
+        *,
+        on_progress: Callable[[Any, Any], None] | None = None,
+        cancel: Stopper | None = None,
+    ) -> Iterator[TaskResult]:
+        """Run tasks of one's own in the workers; see :meth:`stills.media.sandbox.Pool.run`."""
+        return self._workers().run(tasks, on_progress=on_progress, cancel=cancel)
 
     def scan(
         self,
@@ -245,20 +238,22 @@ class Scanner:
                 work.reached[segment.number, 0] = segment.end_time - segment.start_time
             else:
                 queue.append(((segment.number, 0), segment))
-        watch = _Watch(cancel, work.started, self._settings.limits.video_timeout)
-        attempts = self._settings.limits.retries + 1
-        while queue and attempts > 0:
-            attempts -= 1
-            pieces = dict(queue)
-            queue = []
-            try:
+        limits = self._settings.limits
+        watch = Watch(cancel, work.started, limits.video_timeout)
+        try:
+            for attempt in range(limits.retries + 1):
+                if not queue:
+                    return
+                pieces = dict(queue)
+                queue = []
                 for result in self._results(work, pieces, on_progress, watch):
-                    queue += self._take(work, result, pieces[result.key], last_try=not attempts)
+                    queue += self._take(work, result, pieces[result.key], last_try=attempt == limits.retries)
                     work.tell(on_progress)
-            except _OutOfTimeError as error:
-                work.warnings.append(error.message)
-                work.stopped = True
-                return
+                if any(pieces.get(key) == piece for key, piece in queue):  # whole again: what was in its way may pass
+                    watch.pause(attempt, limits.retry_delay)
+        except OutOfTimeError as error:
+            work.warnings.append(error.message)
+            work.stopped = True
 
     def _take(self, work: Work, result: TaskResult, segment: Segment, *, last_try: bool) -> list[tuple[Key, Segment]]:
         """Note what came of a piece; what is to be tried again."""
@@ -283,7 +278,7 @@ class Scanner:
         work: Work,
         pieces: Mapping[Key, Segment],
         on_progress: ProgressCallback | None,
-        watch: _Watch,
+        watch: Watch,
     ) -> Iterator[TaskResult]:
         index_folder = self._store.folder(work.content, work.parameters.to_json())
         spill = str(index_folder / "spill")
