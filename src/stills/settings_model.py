@@ -14,7 +14,6 @@ from stills.types import Device, Effort, FitMode, PictureFormat, Precision, Pres
 
 _FACE_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>px|%)?")
 _FIT_SIZE = re.compile(r"(?P<width>\d{1,5})[x×](?P<height>\d{1,5})", re.IGNORECASE)
-_PNG_HINT = "; png always is without loss"
 _MAX_SIDE = 16384
 """Longest side of a picture that is written, in pixels: WebP's own limit is 16383."""
 
@@ -86,6 +85,11 @@ def _name_template(text: str | None) -> str | None:
     return None if text is None else check_template(text)
 
 
+def _whole(value: object) -> object:
+    """A number given as text (flags and variables); a literal does not read it by itself."""
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+
+
 def _interval(text: str | None) -> str | None:
     if text is None:
         return None
@@ -131,8 +135,8 @@ class OutputSettings(Section):
     compression: int = Field(default=6, ge=0, le=9)
     """Compression of PNG pictures: 0 is fastest and largest, 9 slowest and smallest."""
     lossless: bool = False
-    """Write WebP without loss."""
-    bit_depth: Literal[8, 16] = 8
+    """Write WebP without loss, as PNG always is."""
+    bit_depth: Annotated[Literal[8, 16], BeforeValidator(_whole)] = 8
     """Bits of each colour: 16, for PNG only, keeps what 10-bit and 12-bit videos have."""
     name_template: Annotated[str | None, AfterValidator(_name_template)] = None
     """Names of the pictures, such as {stem}_{number:04}_{time}; see the documentation for the fields."""
@@ -147,8 +151,8 @@ class OutputSettings(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.lossless and self.format != "webp":
-            raise ValueError(f"lossless is for webp, not for {self.format}{_PNG_HINT}")
+        if self.lossless and self.format not in {"webp", "png"}:
+            raise ValueError(f"{self.format} is not written lossless: use webp or png")
         if self.bit_depth == 16 and self.format != "png":
             raise ValueError(f"a bit_depth of 16 needs the format png, not {self.format}")
         return self
