@@ -17,6 +17,7 @@ from stills._version import __version__
 
 if TYPE_CHECKING:
     from stills.api.people import PeopleResult, people
+    from stills.api.shots import ShotsResult, shots
     from stills.api.stored import forget, render_report
     from stills.api.videos import is_scanned, probe, scan
     from stills.cancel import CancelToken
@@ -44,6 +45,7 @@ _HOME = {
     "PeopleResult": "api.people",
     "Scanner": "scan.scanner",
     "Settings": "settings",
+    "ShotsResult": "api.shots",
     "StillsError": "errors",
     "forget": "api.stored",
     "is_scanned": "api.videos",
@@ -53,6 +55,7 @@ _HOME = {
     "render_report": "api.stored",
     "scan": "api.videos",
     "select_people": "select.people",
+    "shots": "api.shots",
     **dict.fromkeys(
         (
             "Box",
@@ -84,6 +87,7 @@ __all__ = [
     "Scanner",
     "Settings",
     "Shot",
+    "ShotsResult",
     "StillsError",
     "VideoInfo",
     "__version__",
@@ -95,6 +99,7 @@ __all__ = [
     "render_report",
     "scan",
     "select_people",
+    "shots",
 ]
 
 

@@ -21,6 +21,7 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS: Mapping[str, str] = {
     "people": "The best frame of every person.",
+    "shots": "Where one shot ends and the next begins: a table, EDL, OpenTimelineIO, WebVTT, CSV.",
     "scan": "Measure videos, so that later questions are answered at once.",
     "probe": "Say what a video is, without decoding it.",
     "report": "Build report.html again from the results in a folder.",

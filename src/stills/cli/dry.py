@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import stills
@@ -11,11 +11,11 @@ from stills.cli.inputs import Input
 from stills.cli.options import Session
 from stills.cli.run import Outcome, run_each
 from stills.cli.say import clock
-from stills.types import ProgressCallback
+from stills.types import Layer, ProgressCallback
 
 
-def dry_run(session: Session, videos: Sequence[Input], out: Path | None) -> int:
-    """Say for every video whether it is measured already and where its output would go; the exit code."""
+def dry_run(session: Session, videos: Sequence[Input], out: Path | None, layers: Iterable[Layer] = ("faces",)) -> int:
+    """Say for every video whether ``layers`` are measured already and where its output would go; the exit code."""
     names: dict[str, str] = {}
     if out is not None:
         from stills.cli.people_work import output_names
@@ -26,7 +26,7 @@ def dry_run(session: Session, videos: Sequence[Input], out: Path | None) -> int:
 
     def plan(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
         info = scanner.probe(path)
-        cached = stills.is_scanned(path, settings=session.settings)
+        cached = stills.is_scanned(path, layers=layers, settings=session.settings)
         steps = "measured before, no decoding" if cached else f"would scan {clock(info.duration)}"
         target = None if out is None else out / names[path]
         where = "" if target is None else f" → {target}"

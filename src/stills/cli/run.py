@@ -15,7 +15,7 @@ from stills.cancel import CancelToken
 from stills.cli.inputs import Input
 from stills.cli.options import Session
 from stills.cli.progress import ProgressView
-from stills.cli.say import ReaderGoneError, count, line, log, note, report_bug, report_error
+from stills.cli.say import ReaderGoneError, count, line, log, note, report_bug, report_error, write_out
 from stills.errors import CancelledError, NothingFoundError, OutputError, StillsError
 from stills.retry import backoff
 from stills.types import Fallback, ProgressCallback
@@ -27,7 +27,8 @@ EXIT_FAILED, EXIT_SOME_FAILED, EXIT_NOTHING, EXIT_INTERRUPTED = 1, 3, 4, 130
 class Outcome:
     """What one input gave. ``found`` is false where all went well but nothing in it qualifies.
 
-    ``partial`` says that only a part of it could be read; ``warnings`` say why, or what else is odd about it.
+    ``partial`` says that only a part of it could be read; ``warnings`` say why, or what else is odd about it. ``rows``
+    follow the line as they are: names in them must be printable already. An empty line is left out.
     """
 
     line: str
@@ -37,6 +38,7 @@ class Outcome:
     partial: bool = False
     warnings: Sequence[str] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    rows: Sequence[str] = ()
 
 
 Work = Callable[[str, ProgressCallback, CancelToken], Outcome]
@@ -170,7 +172,10 @@ def _tell(session: Session, item: Input, outcome: Outcome) -> None:
     )  # fmt: skip
     if session.events.enabled or session.quiet:
         return
-    line(outcome.line)
+    if outcome.line:
+        line(outcome.line)
+    for row in outcome.rows:
+        write_out(row)
 
 
 def _sum_up(session: Session, tally: _Tally, total: int, look_at: Path | None) -> int:

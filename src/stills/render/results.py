@@ -185,6 +185,8 @@ def erase_results(folder: Path) -> None:
     for document in folder.glob("*.json"):
         if not _is_ours(document):
             continue
+        for name in files_beside(document):
+            remove_file(folder / name)
         remove_file(document)
         pictures = folder / document.stem
         if not pictures.is_dir():
@@ -200,13 +202,29 @@ def erase_results(folder: Path) -> None:
         folder.rmdir()
 
 
+def files_beside(path: Path) -> list[str]:
+    """Names of the files that a result of stills says were written beside it: ``shots.edl`` for ``shots.json``.
+
+    Only names that begin like its own: a result that somebody changed must not make us remove other files.
+    """
+    named = _read_ours(path).get("files")
+    ours = re.compile(re.escape(path.stem) + r"\.(?!json$)[a-z0-9]+")
+    return [name for name in named if isinstance(name, str) and ours.fullmatch(name)] if isinstance(named, list) else []
+
+
 def _is_ours(path: Path) -> bool:
     """Whether a JSON file is a result of stills."""
+    return bool(_read_ours(path))
+
+
+def _read_ours(path: Path) -> Document:
+    """A result of stills; empty where the file is none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and str(document.get("schema", "")).startswith("stills/")
+        return {}
+    ours = isinstance(document, dict) and str(document.get("schema", "")).startswith("stills/")
+    return document if ours else {}
 
 
 def _stage_pictures(
