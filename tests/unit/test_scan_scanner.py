@@ -101,7 +101,7 @@ class MadeUpPool:
             for time in np.linspace(segment.start_time, segment.end_time, 5, endpoint=False):
                 on_progress(task.key, (round(time * 1000), float(time)))
         try:
-            return TaskResult(task.key, self.behave(segment), None)
+            return TaskResult(task.key, [self.behave(segment)], None)
         except StillsError as error:
             return TaskResult(task.key, None, error, last_progress=self.last(segment))
 

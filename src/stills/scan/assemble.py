@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ def assemble(work: Work, fallbacks: tuple[Fallback, ...]) -> Index:
     """The index that ``work`` gave, not saved yet. Raises ``CorruptVideoError`` and others where no frame came out."""
     from stills.models import model_hashes
 
-    parts = sorted(work.done.values(), key=_place)
+    parts = sorted(chain.from_iterable(work.done.values()), key=_place)
     decoded = sum(int(p.notes["frames_decoded"]) for p in parts)
     if not decoded:
         raise _nothing_decoded(work, parts)

@@ -63,7 +63,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SegmentTask:
-    """What a worker needs to know of a segment. ``spill`` is the folder for frames of likely picks, if any."""
+    """What a worker needs to know of a segment.
+
+    ``spill`` is the folder for frames of likely picks, if any, ``hold_bytes`` the memory that those may take until the
+    segment ends.
+    """
 
     path: str
     video: VideoInfo
@@ -73,6 +77,7 @@ class SegmentTask:
     layers: frozenset[Layer] = frozenset({"faces"})
     threads: int = 1
     spill: str | None = None
+    hold_bytes: int = 48 << 20
 
 
 def plan_segments(video: VideoInfo, packets: PacketIndex, parameters: ScanParameters) -> list[Segment]:

@@ -234,7 +234,7 @@ class Scanner:
         for segment in segments:
             rows = self._store.load_segment(work.content, json, segment.number)
             if rows is not None and rows.notes.get("layers") == sorted(work.layers):
-                work.done[segment.number, 0] = rows
+                work.done[segment.number, 0] = [rows]
                 work.reached[segment.number, 0] = segment.end_time - segment.start_time
             else:
                 queue.append(((segment.number, 0), segment))
@@ -260,8 +260,8 @@ class Scanner:
         if result.ok:
             work.done[result.key] = result.value
             work.reached[result.key] = segment.end_time - segment.start_time
-            if result.key[1] == 0:
-                self._store.save_segment(work.content, work.parameters.to_json(), result.value)
+            if result.key[1] == 0 and len(result.value) == 1:  # of many parts, none would be the whole segment
+                self._store.save_segment(work.content, work.parameters.to_json(), result.value[0])
             return []
         if not isinstance(result.error, CorruptVideoError | LimitError):
             result.unwrap()  # not about this place of the video: raises

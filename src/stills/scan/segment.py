@@ -29,64 +29,94 @@ LEAST_INTERVAL = 0.08
 SETTLED = 2.0
 """Seconds after a change until looks become fewer; after twice as many they are as few as they get."""
 
-HOLD_BYTES = 48 << 20
-"""Decoded frames of likely picks that a worker holds until its segment ends."""
+STRETCH = 2.0
+"""Lengths of a segment after which its rows are finished though decoding goes on: where a container has no index, or a
+video hardly a key frame, one segment may be hours."""
 
 
 def scan_segment(
     task: SegmentTask, vision: Vision | None, on_frame: Callable[[int, float], None] | None = None
-) -> SegmentRows:
-    """Measure the task's layers in one segment; ``vision`` is needed for faces.
+) -> list[SegmentRows]:
+    """Measure the task's layers in one segment; ``vision`` is needed for faces. Mostly one part, of long segments many.
 
-    ``on_frame(pts, seconds)`` is called for each decoded frame. Decoding errors are noted.
+    ``on_frame(pts, seconds)`` is called for each decoded frame. Decoding errors are noted, in the last part.
     """
-    video, parameters, segment = task.video, task.parameters, task.segment
-    sparse = parameters.decode == "sparse"
     stats = DecodeStats()
-    notes = FrameNotes(signals="signals" in task.layers)
-    hold = HOLD_BYTES if task.spill else 0
-    faces = FaceCollector(video, parameters, vision, hold) if vision is not None else None
-    likely = LikelyPicks(hold, frame_bytes(video))
-    next_look = float("-inf")
-    last_look = float("-inf")
-    last_change = 0.0
+    parts: list[SegmentRows] = []
+    stretch = _Stretch(task, vision)
     for frame in _frames(task, stats):
-        if notes.add(frame):
-            likely.picture_changed(frame.time)
-            last_change = frame.time
-            next_look = min(next_look, max(frame.time, last_look + LEAST_INTERVAL))
-            if faces is not None:
-                faces.picture_changed()
-        if faces is not None and (frame.time >= next_look or sparse):
-            faces.look(frame)
-            notes.analysed[-1] = True
-            last_look = frame.time
-            next_look = frame.time + _interval(parameters, frame.time - last_change)
-        if notes.signals and hold:
-            likely.look(frame, notes.score)
+        if stretch.full(frame.time):
+            parts.append(stretch.finish(DecodeStats()))
+            stretch = _Stretch(task, vision)
+        stretch.add(frame)
         if on_frame is not None:
             on_frame(frame.pts, frame.time)
-    thumbs = notes.stacked()
-    times = np.array(notes.times)
-    changes = _changes(thumbs, times, segment, video, parameters)
-    held = faces.finish(changes) if faces is not None else {}
-    frames = notes.table(thumbs, changes, _candidate_rate(parameters, video.duration))
-    if faces is not None and "expression" in task.layers:
-        frames = with_expressions(frames, faces.expressions)
-    if notes.signals:
-        held = likely.among(set(frames["pts"].filter(frames["thumb"].is_valid()).to_pylist())) | held
-    if task.spill is not None:
-        write_spill(Path(task.spill), held)
-    said = {
-        "layers": sorted(task.layers),
-        "frames_decoded": stats.decoded,
-        "errors": stats.errors,
-        "damaged": stats.damaged,
-        "first_error": stats.first_error,
-        "changes": [[c.kind, c.start, c.end, c.strength] for c in changes],
-        "context": _context(thumbs, times),
-    }
-    return SegmentRows(segment.number, frames, face_table(faces.rows if faces is not None else []), said)
+    stats.decoded -= sum(len(p.frames) for p in parts)
+    return [*parts, stretch.finish(stats)]
+
+
+class _Stretch:
+    """What is noted of a run of frames, until its rows are made."""
+
+    def __init__(self, task: SegmentTask, vision: Vision | None) -> None:
+        self._task = task
+        self._sparse = task.parameters.decode == "sparse"
+        self._notes = FrameNotes(signals="signals" in task.layers)
+        # A share for either sort of picks.
+        hold = 0 if task.spill is None else task.hold_bytes // max(1, self._notes.signals + (vision is not None))
+        self._faces = FaceCollector(task.video, task.parameters, vision, hold) if vision is not None else None
+        self._likely = LikelyPicks(hold, frame_bytes(task.video)) if self._notes.signals and hold else None
+        self._next_look = self._last_look = float("-inf")
+        self._last_change = 0.0
+
+    def full(self, time: float) -> bool:
+        """Whether a frame at ``time`` seconds belongs to the next stretch."""
+        times = self._notes.times
+        return bool(times) and time - times[0] > STRETCH * self._task.parameters.segment_seconds
+
+    def add(self, frame: DecodedFrame) -> None:
+        """Note ``frame``, and look for faces where it is time to."""
+        parameters, faces = self._task.parameters, self._faces
+        if self._notes.add(frame):
+            self._last_change = frame.time
+            self._next_look = min(self._next_look, max(frame.time, self._last_look + LEAST_INTERVAL))
+            if faces is not None:
+                faces.picture_changed()
+            if self._likely is not None:
+                self._likely.picture_changed(frame.time)
+        if faces is not None and (frame.time >= self._next_look or self._sparse):
+            faces.look(frame)
+            self._notes.analysed[-1] = True
+            self._last_look = frame.time
+            self._next_look = frame.time + _interval(parameters, frame.time - self._last_change)
+        if self._likely is not None:
+            self._likely.look(frame, self._notes.score)
+
+    def finish(self, stats: DecodeStats) -> SegmentRows:
+        """The rows; frames of likely picks go into the spill."""
+        task, notes, faces = self._task, self._notes, self._faces
+        thumbs = notes.stacked()
+        times = np.array(notes.times)
+        changes = _changes(thumbs, times, task.segment, task.video, task.parameters)
+        held = faces.finish(changes) if faces is not None else {}
+        frames = notes.table(thumbs, changes, _candidate_rate(task.parameters, task.video.duration))
+        if faces is not None and "expression" in task.layers:
+            frames = with_expressions(frames, faces.expressions)
+        if self._likely is not None:
+            held = self._likely.among(set(frames["pts"].filter(frames["thumb"].is_valid()).to_pylist())) | held
+        if task.spill is not None:
+            write_spill(Path(task.spill), held)
+        said = {
+            "layers": sorted(task.layers),
+            "frames_decoded": stats.decoded or len(frames),
+            "errors": stats.errors,
+            "damaged": stats.damaged,
+            "first_error": stats.first_error,
+            "changes": [[c.kind, c.start, c.end, c.strength] for c in changes],
+            "context": _context(thumbs, times),
+        }
+        rows = face_table(faces.rows if faces is not None else [])
+        return SegmentRows(task.segment.number, frames, rows, said)
 
 
 def frame_bytes(video: VideoInfo) -> int:

@@ -34,7 +34,7 @@ class Work:
     parameters: ScanParameters
     layers: frozenset[Layer]
     started: float
-    done: dict[Key, SegmentRows] = field(default_factory=dict)
+    done: dict[Key, list[SegmentRows]] = field(default_factory=dict)
     failed: list[tuple[Segment, StillsError]] = field(default_factory=list)
     reached: dict[Key, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

@@ -47,7 +47,7 @@ def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
     return probe_with_packets(path, max_pixels=max_pixels)
 
 
-def scan_part(task: SegmentTask) -> SegmentRows:
+def scan_part(task: SegmentTask) -> list[SegmentRows]:
     """Measure one segment; reports ``(pts, seconds)`` of the last decoded frame on the way."""
     report((None, task.segment.start_time))
     _settle()
