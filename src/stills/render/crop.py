@@ -28,7 +28,11 @@ _THIRD = 1 / 3
 _CENTRE_PULL = 0.15
 """How much of the weight of a picture a crop at its edge must show more than one in the middle to be taken."""
 
-Span = tuple[float, float]
+_SPREAD = 0.02
+"""Radius to which an edge counts, as a share of the map's longest side."""
+
+_FAINT = 0.06
+"""Root of the gradient that film grain and soft ramps leave: nothing to look at."""
 
 
 def smart_crop(
@@ -80,10 +84,10 @@ def cut(rgb: NDArray[np.generic], box: Box) -> NDArray[np.generic]:
 def saliency(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float32]:
     """Where there is something to look at in ``rgb`` (H, W, 3): a small map that adds up to 1.
 
-    Edges weigh (the magnitude of Sobel's gradient, root-compressed so that one hard edge does not outweigh a face),
-    and so do colours that are rare in the picture, as their distance from its mean colour (the idea of Achanta,
-    Hemami, Estrada and Süsstrunk, "Frequency-tuned salient region detection", CVPR 2009). A flat picture gives an
-    even map.
+    What has edges counts (Sobel's gradient, root-compressed so that one hard edge does not outweigh a face, spread to
+    what the edges enclose), more so where its colour is rare in the picture, as its distance from the mean colour
+    (the idea of Achanta, Hemami, Estrada and Süsstrunk, "Frequency-tuned salient region detection", CVPR 2009). A
+    large even area counts for nothing, whatever its colour; a picture that is all even gives an even map.
     """
     import cv2
 
@@ -94,14 +98,11 @@ def saliency(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float32]
     small = cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA).astype(np.float32) / full
     luma = small @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     gradient = np.hypot(cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1))
+    detail = cv2.GaussianBlur(np.sqrt(gradient), (0, 0), _SPREAD * SALIENCY_EDGE)
     rarity = np.linalg.norm(small - small.mean(axis=(0, 1)), axis=-1)
-    energy = np.zeros(luma.shape, np.float32)
-    for part in (np.sqrt(gradient), rarity):
-        total = float(part.sum())
-        if total > 1e-3 * part.size:  # less is what rounding and noise leave
-            energy += part.astype(np.float32) / total
+    energy = np.asarray(np.maximum(detail - _FAINT, 0) ** 2 * (1 + rarity / max(float(rarity.max()), 1e-6)), np.float32)
     total = float(energy.sum())
-    return energy / total if total > 0 else np.full(luma.shape, 1 / luma.size, np.float32)
+    return energy / np.float32(total) if total > 0 else np.full(luma.shape, 1 / luma.size, np.float32)
 
 
 def _clipped(face: Box, size: tuple[int, int]) -> Box | None:
@@ -169,7 +170,7 @@ def _by_weight(weights: NDArray[np.float32] | None, axis: int, length: int, wind
     middle = (length - window) / 2
     if weights is None or weights.size == 0 or not np.isfinite(weights).all() or float(weights.sum()) <= 0:
         return round(middle)
-    profile = np.maximum(weights, 0).astype(np.float64).sum(axis=1 - axis)
+    profile = np.maximum(weights, 0).astype(np.float64).sum(axis=axis)  # over rows for the place from left to right
     reached = np.concatenate([[0.0], np.cumsum(profile)]) / profile.sum()
     edges = np.linspace(0, length, len(reached))
     starts = np.arange(length - window + 1, dtype=np.float64)

@@ -142,5 +142,7 @@ def _indexed(frame: Image) -> Image:
     """``frame`` in the 256 colours that suit it, dithered by error diffusion: no bands in skies and skin."""
     from PIL import Image
 
-    palette = frame.quantize(256, Image.Quantize.MEDIANCUT, kmeans=1)
+    # Half the size has the same colours; k-means keeps small vivid ones that the median cut alone drops.
+    half = frame.reduce(2) if min(frame.size) > 64 else frame
+    palette = half.quantize(256, Image.Quantize.MEDIANCUT, kmeans=1)
     return frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
