@@ -15,7 +15,7 @@ from PIL import Image
 
 from render_samples import person, pick, picture, report, selection, video
 from stills.errors import OutputError
-from stills.render import results
+from stills.render import writing
 from stills.render.metadata import read_metadata
 from stills.render.pictures import OutputOptions
 from stills.render.results import people_document, people_schema, to_json, write_people
@@ -210,7 +210,7 @@ def test_a_full_disk_leaves_the_old_result_whole(tmp_path: Path, monkeypatch: py
 
     before = tree()
     written: list[Path] = []
-    original = results.atomic_write
+    original = writing.atomic_write
 
     def full(path: Path, data: bytes) -> Path:
         if len(written) == 1:
@@ -218,7 +218,7 @@ def test_a_full_disk_leaves_the_old_result_whole(tmp_path: Path, monkeypatch: py
         written.append(path)
         return original(path, data)
 
-    monkeypatch.setattr(results, "atomic_write", full)
+    monkeypatch.setattr(writing, "atomic_write", full)
     with pytest.raises(OutputError):
         write_people(tmp_path, "film", document(extra_still=True), frames(document(extra_still=True)))
     assert tree() == before
@@ -227,17 +227,17 @@ def test_a_full_disk_leaves_the_old_result_whole(tmp_path: Path, monkeypatch: py
 def test_a_json_on_disk_means_that_its_pictures_are_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = document()
     write_people(tmp_path, "film", first, frames(first))
-    original = results.move
+    original = writing.move
 
     def interrupted(source: Path, target: Path) -> Path:
         if target.name == "person_02.jpg":
             raise KeyboardInterrupt
         return original(source, target)
 
-    monkeypatch.setattr(results, "move", interrupted)
+    monkeypatch.setattr(writing, "move", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_people(tmp_path, "film", first, frames(first))
-    assert os.listdir(tmp_path / "film") == ["people"]
+    assert sorted(os.listdir(tmp_path / "film")) == ["people", "people.unfinished"]
 
 
 def test_json_takes_any_file_name_and_no_nonsense() -> None:

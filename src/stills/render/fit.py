@@ -15,6 +15,9 @@ from stills.types import Box, FitMode
 Target: TypeAlias = Literal["source", "1080p"] | tuple[int, int]
 """What ``--fit`` takes: the size of the source, full HD by orientation, or a width and height in pixels."""
 
+Rgb: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+"""A picture: (H, W, 3), 8 or 16 bits a channel, full range."""
+
 MAX_SIDE = 16384
 _MARGIN = 0.3
 """Room kept around a face, as a share of its size: hair and chin lie outside a detector's box."""
@@ -73,10 +76,8 @@ def target_size(width: int, height: int, target: Target) -> tuple[int, int]:
     return check_size(target)
 
 
-def fit(
-    rgb: NDArray[np.uint8], target: Target, mode: FitMode = "crop", focus: Box | None = None
-) -> tuple[NDArray[np.uint8], Transform]:
-    """``rgb`` (H, W, 3) at the size of ``target``, never stretched, and how to find things in it.
+def fit(rgb: Rgb, target: Target, mode: FitMode = "crop", focus: Box | None = None) -> tuple[Rgb, Transform]:
+    """``rgb`` at the size of ``target``, never stretched, and how to find things in it.
 
     ``"crop"`` fills the size and cuts what is over, keeping ``focus`` (a face, in pixels of ``rgb``) inside with some
     room; where it is larger than what can be kept, the crop is centred on it. ``"pad"`` shows everything on black.
@@ -97,7 +98,7 @@ def fit(
     shown = _resize(rgb, window[0], window[1], (inner[0][1] - inner[0][0], inner[1][1] - inner[1][0]))
     if shown.shape[:2] == (size[1], size[0]):
         return shown, transform
-    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    canvas = np.zeros((size[1], size[0], 3), rgb.dtype)
     canvas[inner[1][0] : inner[1][1], inner[0][0] : inner[0][1]] = shown
     return canvas, transform
 
@@ -146,15 +147,21 @@ def _inner(transform: Transform, source: tuple[int, int]) -> tuple[tuple[int, in
     return out[0], out[1]
 
 
-def _resize(
-    rgb: NDArray[np.uint8], x: tuple[float, float], y: tuple[float, float], size: tuple[int, int]
-) -> NDArray[np.uint8]:
+def _resize(rgb: Rgb, x: tuple[float, float], y: tuple[float, float], size: tuple[int, int]) -> Rgb:
     """The window ``x``, ``y`` of ``rgb`` (fractions of pixels count) at ``size``."""
     from PIL import Image
 
     height, width = rgb.shape[:2]
     enlarge = size[0] > x[1] - x[0]
-    image = Image.fromarray(np.ascontiguousarray(rgb))
     window = (max(0.0, x[0]), max(0.0, y[0]), min(float(width), x[1]), min(float(height), y[1]))
     resample = Image.Resampling.LANCZOS if enlarge else Image.Resampling.HAMMING
-    return np.asarray(image.resize(size, resample, box=window))
+    if rgb.dtype == np.uint8:
+        image = Image.fromarray(np.ascontiguousarray(rgb))
+        return np.asarray(image.resize(size, resample, box=window), np.uint8)
+    # Pillow has no pictures of three 16-bit channels: each goes by itself, in floats.
+    shown = np.empty((size[1], size[0], 3), rgb.dtype)
+    for channel in range(3):
+        image = Image.fromarray(rgb[..., channel].astype(np.float32))
+        values = np.asarray(image.resize(size, resample, box=window))
+        shown[..., channel] = np.clip(values + np.float32(0.5), 0, 65535)
+    return shown

@@ -6,17 +6,18 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
-from stills.errors import InputError
+from stills.errors import InputError, UsageError
+from stills.name_fields import fill
 from stills.types import PictureFormat
 
 MAX_NAME_BYTES = 120
 """Longest folder name in UTF-8 bytes: file systems allow 255, eCryptfs 143, and a hash and a number come behind it."""
 
-EXTENSIONS: dict[PictureFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
+EXTENSIONS: dict[PictureFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}
 
 _HASH_DIGITS = 8
 _UNNAMED = "video"
@@ -70,9 +71,11 @@ def folder_names(sources: Sequence[str], content_key: Callable[[str], str]) -> l
     only then. An input that it cannot read (``InputError``) is told apart by its path. Copies of one content count up.
     """
     stems = [stem_of(source) for source in sources]
-    counts = Counter(_fold(stem) for stem in stems)
+    counts = Counter(folded(stem) for stem in stems)
     names = [
-        stem if counts[_fold(stem)] == 1 and _fold(stem) not in _TAKEN else f"{stem}-{_short_key(source, content_key)}"
+        stem
+        if counts[folded(stem)] == 1 and folded(stem) not in _TAKEN
+        else f"{stem}-{_short_key(source, content_key)}"
         for stem, source in zip(stems, sources, strict=True)
     ]
     # Plain stems first: `a-1234abcd.mp4` keeps its name when `a.mp4` happens to get the same one.
@@ -80,10 +83,10 @@ def folder_names(sources: Sequence[str], content_key: Callable[[str], str]) -> l
     used: set[str] = set()
     for i in order:
         base, number = names[i], 1
-        while _fold(names[i]) in used:
+        while folded(names[i]) in used:
             number += 1
             names[i] = f"{base}-{number}"
-        used.add(_fold(names[i]))
+        used.add(folded(names[i]))
     return names
 
 
@@ -95,6 +98,61 @@ def person_file(person: int, rank: int, picture_format: PictureFormat) -> str:
 def crop_file(person: int, rank: int, picture_format: PictureFormat) -> str:
     """``person_01_face.jpg``: the face crop that belongs to :func:`person_file`."""
     return f"person_{person:02d}{'' if rank == 1 else f'_{rank}'}_face.{EXTENSIONS[picture_format]}"
+
+
+def keyframe_file(number: int, seconds: float, picture_format: PictureFormat) -> str:
+    """``keyframe_0003_00-01-12.480.jpg``: the third key frame in order of time, and its time."""
+    return f"keyframe_{number:04d}_{time_name(seconds)}.{EXTENSIONS[picture_format]}"
+
+
+def thumbnail_file(rank: int, picture_format: PictureFormat) -> str:
+    """``thumbnail_1.jpg``: the best thumbnail."""
+    return f"thumbnail_{rank}.{EXTENSIONS[picture_format]}"
+
+
+def time_name(seconds: float) -> str:
+    """``00-01-12.480``: hours, minutes, seconds to the millisecond, as a name sorts them; never negative."""
+    ticks = round(max(0.0, seconds) * 1000)
+    return f"{ticks // 3_600_000:02d}-{ticks // 60_000 % 60:02d}-{ticks // 1000 % 60:02d}.{ticks % 1000:03d}"
+
+
+class NameGiver:
+    """Names of the pictures of one result, all different, also where case or Unicode form does not count."""
+
+    def __init__(
+        self, picture_format: PictureFormat, template: str | None = None, *, taken: Iterable[str] = ()
+    ) -> None:
+        """``template`` as in :mod:`stills.name_fields`; ``taken`` are names that no picture may have."""
+        self._extension = EXTENSIONS[picture_format]
+        self._template = template
+        self._used = {folded(name) for name in taken}
+
+    def name(self, usual: str, values: Mapping[str, object]) -> str:
+        """The next name: of the template filled with ``values``, made harmless, or else the ``usual`` one.
+
+        Where it was given before, it gets ``-2``, ``-3``, … behind it. Raises :class:`UsageError` where the template
+        cannot take the values.
+        """
+        return self._free(usual.removesuffix(f".{self._extension}") if self._template is None else self._filled(values))
+
+    def beside(self, name: str, suffix: str) -> str:
+        """The name of a picture that belongs to the one named ``name``: ``person_01_face.jpg``."""
+        return self._free(name.removesuffix(f".{self._extension}") + suffix)
+
+    def _free(self, stem: str) -> str:
+        name, number = f"{stem}.{self._extension}", 1
+        while folded(name) in self._used:
+            number += 1
+            name = f"{stem}-{number}.{self._extension}"
+        self._used.add(folded(name))
+        return name
+
+    def _filled(self, values: Mapping[str, object]) -> str:
+        template = self._template or ""
+        try:
+            return safe_name(fill(template, dict(values)))
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise UsageError(f"the name template {template!r} cannot be filled in ({error})") from error
 
 
 def _is_bad(char: str) -> bool:
@@ -113,7 +171,8 @@ def _cut(text: str, max_bytes: int) -> str:
     return cut
 
 
-def _fold(name: str) -> str:
+def folded(name: str) -> str:
+    """``name`` as file systems compare it that do not tell upper from lower case, or forms of Unicode."""
     return unicodedata.normalize("NFC", name.casefold())
 
 

@@ -9,18 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stills.errors import OutputError, UsageError
-from stills.render.fit import Target, check_size
+from stills.render.cells import eight_bit
+from stills.render.fit import Rgb, Target, check_size
 from stills.render.metadata import PictureMetadata
 from stills.types import Box, FitMode, PictureFormat
 
 if TYPE_CHECKING:
     from stills.settings_model import OutputSettings
-
-Rgb: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
-"""A picture: (H, W, 3), 8 or 16 bits a channel, full range."""
 
 BitDepth: TypeAlias = Literal[8, 16]
 
@@ -235,11 +232,9 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 def with_depth(rgb: Rgb, bits: BitDepth) -> Rgb:
     """``rgb`` with 8 or 16 bits a channel, as it is where it has them: 255 becomes 65535, and the other way rounded."""
-    if rgb.dtype == (np.uint16 if bits == 16 else np.uint8):
-        return rgb
-    if bits == 16:
-        return rgb.astype(np.uint16) * np.uint16(257)
-    return ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if bits == 8:
+        return eight_bit(rgb)
+    return rgb if rgb.dtype == np.uint16 else rgb.astype(np.uint16) * np.uint16(257)
 
 
 def face_window(width: int, height: int, box: Box) -> tuple[int, int, int, int]:
