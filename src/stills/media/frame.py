@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Picture = NDArray[np.uint8]
 
 _MAGIC = b"STF1"
+_ANALYSIS_AREA = 36_000  # least pixels of the picture that is measured: details of faces and lines of text are left
 _CROP_MARGIN = 8  # pixels around a crop, so that the chroma filter sees what it sees in the whole picture
 
 
@@ -66,13 +67,14 @@ class DecodedFrame:
     the decoder says it is a sync sample. ``is_corrupt``: the decoder had to conceal errors.
     """
 
-    __slots__ = ("_frame", "_look", "_rgb", "index", "is_corrupt", "is_key", "pts")
+    __slots__ = ("_frame", "_look", "_reduced", "_rgb", "index", "is_corrupt", "is_key", "pts")
 
     def __init__(self, frame: VideoFrame, look: FrameLook, pts: int, index: int) -> None:
         """Wrap ``frame``; its samples are not copied."""
         self._frame = frame
         self._look = look
         self._rgb: Picture | None = None
+        self._reduced: Picture | None = None
         self.pts = pts
         self.index = index
         self.is_key = frame.key_frame
@@ -97,21 +99,63 @@ class DecodedFrame:
     def small_luma(self, width: int, height: int) -> Picture:
         """Brightness at ``width`` × ``height`` of the upright picture: uint8 (height, width), full range.
 
-        Nearly free: rows are skipped where there are plenty, then averaged.
+        Nearly free: rows are skipped where there are plenty, then averaged. Averaging is by whole factors, so of what
+        it starts from a few columns and rows at the end may be left out (see :func:`planes.scale`).
         """
+        return self._shown(self._small(self._look.coded(width, height)))
+
+    def analysis_luma(self) -> Picture:
+        """Brightness of the upright picture, small: uint8 (h, w), full range, for measuring every frame.
+
+        The picture as coded by a whole factor, down to 36,000 to 140,000 pixels: 320 × 180 for 16:9 of 360, 720, 1080,
+        1440 and 2160 rows. Its sample aspect ratio is not applied, and nothing is enlarged. Rows are skipped.
+        """
+        return self._shown(self._analysis())
+
+    def small_pictures(self, width: int, height: int) -> tuple[Picture, Picture]:
+        """:meth:`small_luma`, and a rough :meth:`small_bgr` at a fraction of its price (rows of chroma are skipped)."""
         look, layout = self._look, planes.layout_of(self._frame.format.name)
         size = look.coded(width, height)
+        small = self._small(size)
+        luma = self._shown(small)
         if layout is None:
-            small: Any = cv2.resize(self._whole(), size, interpolation=cv2.INTER_AREA)
-            return color.upright(
-                np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8), look.rotation, look.mirrored
-            )
-        luma = planes.samples(self._frame, 0, layout)
-        step = max(1, min(8, luma.shape[0] // (4 * size[1])))
-        small = planes.to_8_bit(cv2.resize(luma[::step], size, interpolation=cv2.INTER_AREA), layout)
-        if not look.full_range or look.hdr != "none":
-            small = cv2.LUT(small, color.luma_table(look.full_range, look.hdr))
-        return color.upright(np.asarray(small, np.uint8), look.rotation, look.mirrored)
+            return luma, self.small_bgr(width, height)
+        if layout.gray:
+            return luma, np.asarray(cv2.merge([luma, luma, luma]), np.uint8)
+        chroma = [planes.to_8_bit(part, layout) for part in planes.small_chroma(self._frame, layout, size)]
+        bgr: Any = cv2.transform(cv2.merge([small, *chroma]), color.yuv_to_bgr_matrix(look.space, look.full_range))
+        if look.hdr != "none":
+            bgr = cv2.LUT(bgr, color.quick_curve(look.hdr))
+        return luma, color.upright(np.asarray(bgr, np.uint8), look.rotation, look.mirrored)
+
+    def luma_tiles(self, centres: NDArray[np.float64], side: int, factor: int) -> Picture:
+        """Squares of the brightness, averaged by ``factor``: uint8 (n, side', side'), full range.
+
+        ``centres`` (n, 2) are x, y as shares of the upright picture; a tile that would reach over the edge is moved
+        inside. side' is ``side``, or less where the picture is smaller. Tiles lie as the video is coded: not turned,
+        not stretched by the sample aspect ratio.
+        """
+        look = self._look
+        luma, layout = self._luma_plane()
+        rows, columns = luma.shape
+        factor = max(1, min(factor, rows, columns))
+        side = min(side, rows // factor, columns // factor)
+        whole = side * factor
+        x, y = centres[:, 0], centres[:, 1]
+        x = 1.0 - x if look.mirrored else x
+        x, y = {0: (x, y), 90: (y, 1.0 - x), 180: (1.0 - x, 1.0 - y), 270: (1.0 - y, x)}[look.rotation]
+        left = np.clip(np.rint(x * columns - whole / 2), 0, columns - whole).astype(int).tolist()
+        top = np.clip(np.rint(y * rows - whole / 2), 0, rows - whole).astype(int).tolist()
+        tiles = np.empty((len(left), side, side), luma.dtype)
+        for tile, x0, y0 in zip(tiles, left, top, strict=True):
+            part = luma[y0 : y0 + whole, x0 : x0 + whole]
+            tile[:] = part if factor == 1 else cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA)
+        flat = tiles.reshape(-1, side)
+        if layout is not None and len(flat):
+            flat = planes.to_8_bit(flat, layout)
+            if not look.full_range or look.hdr != "none":
+                flat = cv2.LUT(flat, color.luma_table(look.full_range, look.hdr))
+        return np.asarray(flat, np.uint8).reshape(tiles.shape)
 
     def small_bgr(self, width: int, height: int) -> Picture:
         """The upright picture at ``width`` × ``height``: uint8 BGR (height, width, 3); HDR only roughly.
@@ -279,6 +323,39 @@ class DecodedFrame:
         restored = cls(frame, look, head["pts"], head["index"])
         restored.is_key, restored.is_corrupt = head["key"], head["corrupt"]
         return restored
+
+    def _luma_plane(self) -> tuple[NDArray[Any], planes.Layout | None]:
+        """Brightness as coded, and the layout of its samples (``None``: 8 bit, full range, converted)."""
+        layout = planes.layout_of(self._frame.format.name)
+        if layout is None:
+            return np.asarray(cv2.cvtColor(self._whole(), cv2.COLOR_RGB2GRAY)), None
+        return planes.samples(self._frame, 0, layout), layout
+
+    def _analysis(self) -> Picture:
+        """:meth:`analysis_luma` as coded, in 8 bits; kept for the next call."""
+        if self._reduced is None:
+            plane, layout = self._luma_plane()
+            plane = planes.reduce(plane, planes.reduction(plane.shape[1], plane.shape[0], area=_ANALYSIS_AREA))
+            self._reduced = np.asarray(plane if layout is None else planes.to_8_bit(plane, layout), np.uint8)
+        return self._reduced
+
+    def _small(self, size: tuple[int, int]) -> Picture:
+        """Brightness at ``size`` (width, height) as coded, in 8 bits."""
+        width, height = self._frame.width, self._frame.height
+        factor = planes.reduction(width, height, area=_ANALYSIS_AREA)
+        fits = planes.reduction(width, height, least=(2 * size[0], 2 * size[1]))
+        if fits >= factor:
+            return np.asarray(planes.scale(self._analysis(), size), np.uint8)
+        plane, layout = self._luma_plane()
+        plane = planes.scale(planes.reduce(plane, fits), size)
+        return np.asarray(plane if layout is None else planes.to_8_bit(plane, layout), np.uint8)
+
+    def _shown(self, luma: Picture) -> Picture:
+        """8-bit luma as coded, as a viewer sees it: full range, SDR, upright."""
+        look = self._look
+        if planes.layout_of(self._frame.format.name) is not None and (not look.full_range or look.hdr != "none"):
+            luma = np.asarray(cv2.LUT(luma, color.luma_table(look.full_range, look.hdr)), np.uint8)
+        return color.upright(luma, look.rotation, look.mirrored)
 
     def _whole(self) -> Picture:
         """The converted picture as coded, kept for the next call: for formats that have no quicker way."""
