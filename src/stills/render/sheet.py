@@ -91,10 +91,10 @@ def sheet(
     layout = _layout(width, columns)
     small: list[tuple[NDArray[np.uint8], str]] = []
     tallest = math.ceil(layout.cell / _SHAPES[0])
-    for rgb, caption in itertools.islice(pictures, columns * rows):
-        small.append((inscribed(rgb, (layout.cell, tallest)), caption))
-        if layout.cell * layout.cell * len(small) > MAX_PIXELS:
+    for rgb, words in itertools.islice(pictures, columns * rows):
+        if layout.cell * layout.cell * (len(small) + 1) > MAX_PIXELS:  # before it takes the memory
             raise _too_large(columns, rows)
+        small.append((inscribed(rgb, (layout.cell, tallest)), words))
     if not small:
         raise UsageError("there is no picture for a contact sheet")
     columns, rows = min(columns, len(small)), math.ceil(len(small) / columns)
