@@ -1,0 +1,216 @@
+"""The frames that a selection may choose from, how good each is, and why others are out of the question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from stills.index.goodness import frame_parts, goodness
+from stills.index.index import Index
+from stills.select.presets import PresetRules
+from stills.select.similarity import HEIGHT, WIDTH, Views, views_of_hashes, views_of_thumbs
+
+_COLUMNS = ("in_transition", "flat", "black", "flash", "sharpness", "noise", "exposure", "motion", "contrast")
+_FLAGS = frozenset(_COLUMNS[:4])
+
+BORDER_FRAMES = 2
+"""Frames on either side of a cut that are left alone: encoders blur them, and some editors blend them."""
+
+_BORDER_SECONDS = 0.2
+"""Where frames were sampled, those farther than this from a cut are not near it, whatever their number."""
+
+_GRADUAL_MARGIN = 0.08
+"""Seconds around a dissolve or fade: its first and last mixed frames show hardly any of the other shot."""
+
+_EDGE_DISCOUNT = 0.1
+"""Share of the score that a frame at the border of its shot loses against one 0.2 s inside: movements are cut there."""
+
+_PER_SECOND = 2.0
+"""Candidates a second where the index holds no tiny pictures."""
+
+_NEIGHBOURS = 1.5
+"""Seconds up to which two candidates of a shot tell about the noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Frames to choose from, in order of time: arrays of one length.
+
+    ``shot`` is the number of the shot (0 first), ``score`` the goodness (0…1), ``key`` the same for ordering only.
+    ``by_hash``: there were no pictures, so hashes are compared. ``spoiled``: there was nothing better than frames that
+    nobody wants. ``dropped`` counts frames that were left out, by reason.
+    """
+
+    pts: NDArray[np.int64]
+    time: NDArray[np.float64]
+    shot: NDArray[np.intp]
+    score: NDArray[np.float32]
+    key: NDArray[np.float64]
+    parts: Mapping[str, NDArray[np.float32]]
+    views: Views
+    by_hash: bool
+    spoiled: bool
+    dropped: Mapping[str, int]
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.pts)
+
+
+def find_candidates(
+    index: Index, weights: Mapping[str, float], rules: PresetRules, start: float | None, end: float | None
+) -> Candidates:
+    """The candidates of ``index`` from ``start`` up to ``end`` (seconds); none where no frame lies there."""
+    time = _numbers(index.frames, "time", np.float64)
+    shots = _Shots.of(index)
+    inside = np.ones(len(time), np.bool_)
+    if start is not None:
+        inside &= time >= start
+    if end is not None:
+        inside &= time < end
+    pictured = inside & np.asarray(index.frames["thumb"].is_valid())
+    by_hash = not pictured.any()
+    rows = np.flatnonzero(inside if by_hash else pictured)
+    frames = index.frames.take(pa.array(rows)) if len(rows) < len(time) else index.frames
+    columns = {name: _flags(frames, name) if name in _FLAGS else _numbers(frames, name) for name in _COLUMNS}
+    shot = shots.at(time[rows])
+    columns["in_transition"] |= shots.in_gradual(time[rows])
+    score = goodness(columns, weights)
+    border = shots.border_distance(time, rows, shot)
+    keep, dropped = _allowed(columns, shot, border.near)
+    spoiled = not len(keep) and len(rows) > 0
+    if spoiled:
+        keep, dropped = np.arange(len(rows)), {}
+    key = score * (1.0 - _EDGE_DISCOUNT * (1.0 - np.clip(border.seconds / _BORDER_SECONDS, 0.0, 1.0)))
+    # Where a whole shot is near its cuts, the frame in the middle is farthest from both.
+    key = np.where(border.near, border.frames - 10.0 + 0.1 * key, key)
+    if by_hash:
+        keep = _thinned(keep, time[rows], shot, key)
+    views = _views(frames.take(pa.array(keep)), time[rows[keep]], shot[keep], columns["flat"][keep], rules, by_hash)
+    return Candidates(
+        pts=_numbers(frames, "pts", np.int64)[keep],
+        time=time[rows[keep]],
+        shot=shot[keep],
+        score=score[keep],
+        key=key[keep],
+        parts={name: values[keep] for name, values in frame_parts(columns).items()},
+        views=views,
+        by_hash=by_hash,
+        spoiled=spoiled,
+        dropped=dropped,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Border:
+    """How far frames are from the cuts of their shot; infinite where it has none (the ends of the video)."""
+
+    seconds: NDArray[np.float64]
+    frames: NDArray[np.float64]
+    near: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shots:
+    """The table of shots as arrays, in order; at least one."""
+
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    gradual: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, index: Index) -> _Shots:
+        start, end = (_numbers(index.shots, name, np.float64) for name in ("start", "end"))
+        first, last = (_numbers(index.shots, f"transition_{name}", np.float64) for name in ("start", "end"))
+        if not len(start):
+            start, end = np.zeros(1), np.array([index.video.duration])
+        mixed = last > first
+        return cls(start, end, np.stack([first[mixed], last[mixed]], axis=1))
+
+    def at(self, time: NDArray[np.float64]) -> NDArray[np.intp]:
+        """The shots that show the moments ``time``. Times are exact to a microsecond."""
+        return np.maximum(np.searchsorted(self.start, time + 5e-7, side="right") - 1, 0)
+
+    def in_gradual(self, time: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of ``time`` (ascending) lie in a dissolve or fade, or next to it."""
+        found = np.zeros(len(time), np.bool_)
+        for first, last in self.gradual:
+            a, b = np.searchsorted(time, [first - _GRADUAL_MARGIN, last + _GRADUAL_MARGIN])
+            found[a:b] = True
+        return found
+
+    def border_distance(self, time: NDArray[np.float64], rows: NDArray[np.intp], shot: NDArray[np.intp]) -> _Border:
+        """For the frames ``rows`` of all frames' ``time``."""
+        first = np.searchsorted(time, self.start - 5e-7)
+        after = np.append(first[1:], len(time))
+        has_left, has_right = shot > 0, shot < len(self.start) - 1
+        seconds = np.minimum(
+            np.where(has_left, time[rows] - self.start[shot], np.inf),
+            np.where(has_right, self.end[shot] - time[rows], np.inf),
+        )
+        frames = np.minimum(
+            np.where(has_left, rows - first[shot], np.inf), np.where(has_right, after[shot] - 1 - rows, np.inf)
+        )
+        near = (frames < BORDER_FRAMES) & (seconds <= _BORDER_SECONDS)
+        return _Border(np.maximum(seconds, 0.0), frames, near)
+
+
+def _allowed(
+    columns: Mapping[str, NDArray[Any]], shot: NDArray[np.intp], near_cut: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], dict[str, int]]:
+    """The best frames that each shot has to offer, and how many others were left out for what."""
+    dull = columns["black"] | columns["flat"]
+    # From wanted to impossible; of each shot, only those of its best kind are candidates.
+    kind = np.select([columns["in_transition"], dull, columns["flash"], near_cut], [4, 3, 2, 1], 0)
+    best = np.full(int(shot.max(initial=-1)) + 1, 4)
+    np.minimum.at(best, shot, kind)
+    keep = (kind == best[shot]) & (kind < 3)
+    names = {4: "in_transition", 3: "black", 2: "flash", 1: "near_cut"}
+    return np.flatnonzero(keep), {name: int(((kind == k) & ~keep).sum()) for k, name in names.items()}
+
+
+def _thinned(
+    keep: NDArray[np.intp], time: NDArray[np.float64], shot: NDArray[np.intp], key: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """The best of ``keep`` in each half second of each shot, in order of time."""
+    slot = np.floor(time[keep] * _PER_SECOND).astype(np.int64)
+    order = np.lexsort([-key[keep], slot, shot[keep]])
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (np.diff(slot[order]) != 0) | (np.diff(shot[keep][order]) != 0)
+    return np.sort(keep[order[first]])
+
+
+def _views(
+    frames: pa.Table, time: NDArray[np.float64], shot: NDArray[np.intp], flat: NDArray[np.bool_],
+    rules: PresetRules, by_hash: bool,
+) -> Views:  # fmt: skip
+    colors = _pictures(frames["colors"], 64).astype(np.float32)
+    if by_hash:
+        hashes = pc.fill_null(frames["hash"], pa.scalar(0, pa.uint64())).to_numpy()
+        return views_of_hashes(hashes, flat, colors, rules)
+    neighbours = np.flatnonzero((np.diff(shot) == 0) & (np.diff(time) < _NEIGHBOURS))
+    return views_of_thumbs(_pictures(frames["thumb"], WIDTH * HEIGHT), colors, neighbours, rules)
+
+
+def _pictures(column: pa.ChunkedArray, size: int) -> NDArray[np.uint8]:
+    """A column of binary values of ``size`` bytes as (n, size); zeros where there is none."""
+    known = np.asarray(column.is_valid())
+    values = b"".join(column.drop_null().to_pylist())
+    out = np.zeros((len(known), size), np.uint8)
+    out[known] = np.frombuffer(values, np.uint8).reshape(-1, size)
+    return out
+
+
+def _numbers(table: pa.Table, name: str, kind: Any = np.float32) -> NDArray[Any]:
+    column = table[name]
+    return np.asarray((pc.fill_null(column, 0) if column.null_count else column).to_numpy(), kind)
+
+
+def _flags(table: pa.Table, name: str) -> NDArray[np.bool_]:
+    return np.array(pc.fill_null(table[name], False).to_numpy(), np.bool_)

@@ -1,0 +1,236 @@
+"""Which frames differ: the best of each run of near-equals, or exactly as many as asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stills.errors import NothingFoundError, UsageError
+from stills.index.goodness import WEIGHTS
+from stills.index.index import Index
+from stills.select.candidates import Candidates, find_candidates
+from stills.select.near import TOLD_APART, Groups, group
+from stills.select.presets import DEFAULT_SIMILARITY, PRESETS, PresetRules
+from stills.select.ranking import Ranking, rank
+from stills.types import Fallback, KeyframesSelection, Pick, Preset
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframesOptions:
+    """Which frames count as different, and how many are wanted.
+
+    ``similarity`` (0…1): frames of a shot at least this similar are near-equals; ``None`` for 0.95. ``target``: this
+    many frames instead. ``per_shot``: at most this many of each shot. ``min_gap``, ``window``, ``start`` and ``end`` are
+    seconds; a frame counts as new again when nothing like it was seen for ``window`` (``None``: the preset's).
+    ``weights`` change those of :data:`stills.index.goodness.WEIGHTS`.
+    """
+
+    preset: Preset = "film"
+    similarity: float | None = None
+    target: int | None = None
+    per_shot: int | None = None
+    min_gap: float = 0.0
+    window: float | None = None
+    start: float | None = None
+    end: float | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a kept frame stands for.
+
+    ``shot`` is its number, from 1. ``stands_for`` other candidates look more like it than like any other kept frame of
+    their shot, from ``first`` to ``last`` (seconds). ``nearest`` is the time of the kept frame before it that looks most
+    like it, ``similarity`` how much; ``None`` and 0 for the first.
+    """
+
+    pts: int
+    time: float
+    shot: int
+    stands_for: int
+    first: float
+    last: float
+    nearest: float | None
+    similarity: float
+
+
+def select_keyframes(index: Index, options: KeyframesOptions | None = None) -> KeyframesSelection:
+    """The key frames of ``index``, in order of time. Pure: reads the tables, decodes nothing.
+
+    Without a target: frames that differ from all kept before within the window, each the best of its near-equals. With
+    one: that many frames, the most different, longest seen and best first; a smaller target gives a part of them.
+
+    Raises:
+        UsageError: options out of range or in contradiction; an index without the layer ``signals``.
+        NothingFoundError: no frame lies between ``start`` and ``end``.
+    """
+    o = options or KeyframesOptions()
+    rules, weights = _checked(index, o)
+    window = rules.window if o.window is None else o.window
+    candidates = find_candidates(index, weights, rules, o.start, o.end)
+    if not len(candidates):
+        raise _nothing(index, o)
+    distinct = _group(candidates, TOLD_APART, window)
+    threshold = DEFAULT_SIMILARITY if o.similarity is None else o.similarity
+    groups = distinct if o.target is not None or threshold >= TOLD_APART else _group(candidates, threshold, window)
+    ranking = _rank(index, candidates, groups, o)
+    kept = groups.leaders[ranking.order]
+    fallbacks = _fallbacks(candidates, o, len(kept), len(distinct.leaders))
+    novelty = 1.0 - ranking.similarity
+    picks = [_pick(candidates, int(row), place, float(novelty[place])) for place, row in enumerate(kept)]
+    used = float(ranking.similarity.max()) if o.target is not None else threshold
+    dropped = {
+        **candidates.dropped,
+        "similar": groups.similar,
+        "repeated": groups.repeated,
+        **ranking.skipped,
+        "beyond_target": len(groups.leaders) - len(kept) - sum(ranking.skipped.values()),
+    }
+    return KeyframesSelection(
+        frames=tuple(sorted(picks, key=lambda pick: pick.time)),
+        shots=index.shot_list(),
+        similarity=round(used, 6),
+        distinct=len(distinct.leaders),
+        settings=_settings(o, weights, window),
+        dropped={reason: count for reason, count in dropped.items() if count},
+        fallbacks=fallbacks,
+    )
+
+
+def explain(index: Index, selection: KeyframesSelection) -> tuple[Explanation, ...]:
+    """What each frame of ``selection``, which was made from ``index``, stands for; in order of time."""
+    known = KeyframesOptions.__dataclass_fields__
+    o = KeyframesOptions(**{name: value for name, value in selection.settings.items() if name in known})
+    candidates = find_candidates(index, o.weights, PRESETS[o.preset], o.start, o.end)
+    kept = np.searchsorted(candidates.pts, [pick.pts for pick in selection.frames])
+    similarity, _ = candidates.views.compare(slice(0, len(candidates)), kept)
+    own = candidates.shot[:, None] == candidates.shot[kept][None]
+    nearest_kept = np.where(own, similarity, -1.0).argmax(axis=1)
+    nearest_kept[~own.any(axis=1)] = -1
+    nearest_kept[kept] = np.arange(len(kept))
+    explained = []
+    for place, (pick, row) in enumerate(zip(selection.frames, kept.tolist(), strict=True)):
+        members = np.flatnonzero(nearest_kept == place)
+        before = similarity[row, :place]
+        explained.append(
+            Explanation(
+                pts=pick.pts,
+                time=pick.time,
+                shot=int(candidates.shot[row]) + 1,
+                stands_for=len(members) - 1,
+                first=float(candidates.time[members[0]]),
+                last=float(candidates.time[members[-1]]),
+                nearest=selection.frames[int(before.argmax())].time if place else None,
+                similarity=round(float(before.max(initial=0.0)), 6),
+            )
+        )
+    return tuple(explained)
+
+
+def _checked(index: Index, o: KeyframesOptions) -> tuple[PresetRules, Mapping[str, float]]:
+    """The preset's rules and all weights. Raises ``UsageError``."""
+    if o.preset not in PRESETS:
+        raise UsageError(f"there is no preset {o.preset!r}", remedy=f"use one of {', '.join(PRESETS)}")
+    if o.target is not None and o.similarity is not None:
+        raise UsageError(
+            "a target and a similarity contradict each other: either says how many frames there will be",
+            remedy="leave one of them out",
+        )
+    for name, value, least in (("target", o.target, 1), ("per_shot", o.per_shot, 1), ("min_gap", o.min_gap, 0)):
+        if value is not None and not value >= least:
+            raise UsageError(f"{name} must be {least} or more, not {value}")
+    if o.similarity is not None and not 0.0 <= o.similarity <= 1.0:
+        raise UsageError(f"similarity must be between 0 and 1, not {o.similarity}")
+    if o.window is not None and not o.window > 0.0:
+        raise UsageError(f"window must be more than 0 seconds, not {o.window}")
+    if o.start is not None and o.end is not None and not o.start < o.end:
+        raise UsageError(f"start ({o.start:g} s) must be before end ({o.end:g} s)")
+    unknown = sorted(set(o.weights) - set(WEIGHTS))
+    if unknown:
+        raise UsageError(f"there is no weight {', '.join(unknown)}", remedy=f"weights are {', '.join(WEIGHTS)}")
+    weights = {**WEIGHTS, **o.weights}
+    if not all(w >= 0 for w in weights.values()) or not sum(weights.values()) > 0:
+        raise UsageError("weights must be 0 or more, and one of them more than 0")
+    if "signals" not in index.layers:
+        raise UsageError("this index has no measurements of pictures", remedy="scan the video with the layer signals")
+    return PRESETS[o.preset], weights
+
+
+def _nothing(index: Index, o: KeyframesOptions) -> NothingFoundError:
+    times = index.frames["time"]
+    if not len(times):
+        return NothingFoundError("no frame of this video could be looked at", path=index.video.path)
+    last = times[-1].as_py()
+    if o.start is not None and o.start > last:
+        return NothingFoundError(
+            f"the video ends at {last:.3f} s, before the start asked for ({o.start:g} s)",
+            path=index.video.path,
+            remedy="choose an earlier start",
+        )
+    return NothingFoundError(
+        f"no frame lies between {o.start or 0.0:g} s and {last if o.end is None else o.end:g} s", path=index.video.path
+    )
+
+
+def _group(candidates: Candidates, similarity: float, window: float) -> Groups:
+    c = candidates
+    return group(c.views, c.time, c.shot, c.key, similarity=similarity, window=window)
+
+
+def _rank(index: Index, candidates: Candidates, groups: Groups, o: KeyframesOptions) -> Ranking:
+    rows = groups.leaders
+    shot = candidates.shot[rows]
+    return rank(
+        candidates.views.take(rows),
+        candidates.time[rows],
+        shot,
+        candidates.score[rows],
+        _lengths(index)[shot],
+        limit=o.target,
+        per_shot=o.per_shot,
+        min_gap=o.min_gap,
+    )
+
+
+def _lengths(index: Index) -> NDArray[np.float64]:
+    if not index.shots.num_rows:
+        return np.array([index.video.duration])
+    return np.asarray(index.shots["end"].to_numpy() - index.shots["start"].to_numpy(), np.float64)
+
+
+def _pick(candidates: Candidates, row: int, place: int, novelty: float) -> Pick:
+    reasons = {name: float(values[row]) for name, values in candidates.parts.items()} | {"novelty": novelty}
+    return Pick(
+        pts=int(candidates.pts[row]),
+        time=float(candidates.time[row]),
+        score=round(float(candidates.score[row]), 4),
+        reasons={name: round(min(1.0, max(0.0, value)), 4) for name, value in reasons.items()},
+        rank=place + 1,
+    )
+
+
+def _fallbacks(candidates: Candidates, o: KeyframesOptions, kept: int, distinct: int) -> tuple[Fallback, ...]:
+    said = []
+    if candidates.spoiled:
+        said.append(
+            Fallback("only-spoiled", "every frame is black, of one colour or in a transition; the best of them is kept")
+        )
+    if candidates.by_hash:
+        said.append(
+            Fallback("coarse-comparison", "this scan kept no small pictures, so frames were compared by their hashes")
+        )
+    if o.target is not None and kept < o.target:
+        bound = o.per_shot is not None or o.min_gap > 0
+        why = "as many as the other options allow" if bound and kept < distinct else "no others can be told apart"
+        said.append(Fallback("fewer-frames", f"{kept} of {o.target} frames: {why}"))
+    return tuple(said)
+
+
+def _settings(o: KeyframesOptions, weights: Mapping[str, float], window: float) -> dict[str, Any]:
+    full = replace(o, weights=dict(weights), window=window)
+    return {name: getattr(full, name) for name in KeyframesOptions.__dataclass_fields__}
