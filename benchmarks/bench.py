@@ -1,16 +1,17 @@
-"""What the sections share: running ``stills people`` in a process of its own, and keeping its results."""
+"""What the sections share: running a command of stills in a process of its own, and keeping results of ``people``."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.corpus import Corpus, Film, load
+from benchmarks.errors import BenchmarkError
 from benchmarks.measure import Run, python, run
 from stills.errors import NothingFoundError
 from stills.types import Effort
@@ -18,7 +19,7 @@ from stills.types import Effort
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run of ``stills people``, what it said (``people.json``) and where that lies."""
+    """A run of a recipe, what it said (``people.json``, ``keyframes.json``, …) and where that lies."""
 
     run: Run
     path: Path
@@ -29,6 +30,12 @@ class Result:
         """The people found."""
         found: list[dict[str, Any]] = self.document["people"]
         return found
+
+    @property
+    def frames(self) -> list[dict[str, Any]]:
+        """The frames chosen, of key frames and thumbnails."""
+        chosen: list[dict[str, Any]] = self.document["frames"]
+        return chosen
 
 
 @dataclass(slots=True)
@@ -60,18 +67,40 @@ class Bench:
 
         The weights are where they always are, fetched before. Raises ``BenchmarkError`` where it fails.
         """
+        options = ["--effort", effort, *(["--workers", str(workers)] if workers is not None else [])]
+        return self.recipe(film, "people", *options, cache=cache, memory=memory)
+
+    def recipe(self, film: Film, name: str, *options: str, cache: Path | None = None, memory: bool = False) -> Result:
+        """Run ``stills NAME`` on ``film`` with ``options``: from nothing, or with the indexes in ``cache``.
+
+        Raises ``BenchmarkError`` where it fails, or writes no result.
+        """
+        taken, path = self.attempt(film, name, "--quiet", *options, cache=cache, memory=memory)
+        if not path.is_file():
+            raise BenchmarkError(f"stills {name} wrote no {path.name}", path=str(film.path))
+        self.say(" ".join((f"{film.name}: stills {name}", *options, f"in {taken.wall:.1f} s")))
+        return Result(taken, path, load(path))
+
+    def attempt(
+        self,
+        film: Film,
+        name: str,
+        *options: str,
+        cache: Path | None = None,
+        memory: bool = False,
+        accept: Collection[int] = (0, NothingFoundError.exit_code),
+    ) -> tuple[Run, Path]:
+        """Run ``stills NAME`` on ``film``; the run, and where its result lies if there is one.
+
+        Raises ``BenchmarkError`` for an exit code that is not in ``accept``.
+        """
         out = Path(tempfile.mkdtemp(prefix=f"{film.name}-", dir=self.work))
-        command = python("-m", "stills", "people", str(film.path), "-o", str(out), "--effort", effort, "--quiet")
-        command += ["--workers", str(workers)] if workers is not None else []
+        command = python("-m", "stills", name, str(film.path), "-o", str(out), *options)
         indexes = cache or out / "indexes"
-        env = {**self.code, "STILLS_CACHE_DIR": str(indexes)}
-        taken = run(command, env=env, memory=memory, accept=(0, NothingFoundError.exit_code))
+        taken = run(command, env={**self.code, "STILLS_CACHE_DIR": str(indexes)}, memory=memory, accept=accept)
         if cache is None:
             shutil.rmtree(indexes, ignore_errors=True)
-        path = out / film.path.stem / "people.json"
-        result = Result(taken, path, load(path))
-        self.say(f"{film.name}: stills people --effort {effort} in {taken.wall:.1f} s")
-        return result
+        return taken, out / film.path.stem / f"{name}.json"
 
     def kept(self, film: Film, effort: Effort = "balanced") -> Result:
         """The result of one run for ``film``, the same for every section that asks."""

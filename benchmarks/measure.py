@@ -58,7 +58,8 @@ class Memory:
 class Run:
     """What a command took. ``wall`` and ``cpu`` are seconds, from its start to its end; ``output`` is its stdout.
 
-    ``cpu`` includes all descendants that have ended. ``left`` counts processes that outlived the command.
+    ``cpu`` includes all descendants that have ended. ``left`` counts processes that outlived the command. ``code`` is
+    its exit code.
     """
 
     wall: float
@@ -66,6 +67,7 @@ class Run:
     output: str
     memory: Memory | None = None
     left: int = 0
+    code: int = 0
 
 
 def run(
@@ -107,7 +109,7 @@ def run(
     if process.returncode not in accept:
         tail = " | ".join(errors.strip().splitlines()[-4:])
         raise BenchmarkError(f"exit code {process.returncode} of {' '.join(command)}: {tail}")
-    return Run(wall, _children_seconds() - before, output, peak, left)
+    return Run(wall, _children_seconds() - before, output, peak, left, process.returncode)
 
 
 class Sampler:

@@ -15,13 +15,19 @@ from pathlib import Path
 from benchmarks.accuracy import accuracy, baseline
 from benchmarks.bench import Bench
 from benchmarks.corpus import ROOT, Corpus
+from benchmarks.keyframes import keyframes
+from benchmarks.keyframes_memory import keyframes_memory
+from benchmarks.keyframes_speed import keyframes_speed
 from benchmarks.machine import commit, load_average, machine, today
 from benchmarks.measure import freeze, leave_settings_out
 from benchmarks.memory import memory
 from benchmarks.quality import quality
 from benchmarks.real import real
 from benchmarks.results import Check, Section, replace_between, targets_markdown
+from benchmarks.shots import shots
 from benchmarks.speed import again, speed, workers
+from benchmarks.ssim import ssim
+from benchmarks.thumbnails import thumbnails
 from stills.errors import StillsError
 from stills.files import atomic_write, ensure_folder
 
@@ -39,10 +45,16 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "real": real,
     "quality": quality,
     "baseline": baseline,
+    "shots": shots,
+    "keyframes": keyframes,
+    "keyframes-speed": keyframes_speed,
+    "keyframes-memory": keyframes_memory,
+    "ssim": ssim,
+    "thumbnails": thumbnails,
 }
 """All sections, in the order of the page."""
 
-QUICK = ("speed", "again", "memory", "accuracy")
+QUICK = ("speed", "again", "memory", "accuracy", "keyframes", "keyframes-speed")
 """What runs when nothing is named."""
 
 
