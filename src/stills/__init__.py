@@ -16,56 +16,72 @@ from typing import TYPE_CHECKING, Any
 from stills._version import __version__
 
 if TYPE_CHECKING:
+    from stills.api.keyframes import KeyframesResult, keyframes
     from stills.api.people import PeopleResult, people
     from stills.api.shots import ShotsResult, shots
     from stills.api.stored import forget, render_report
+    from stills.api.thumbnails import ThumbnailsResult, thumbnails
     from stills.api.videos import is_scanned, probe, scan
     from stills.cancel import CancelToken
     from stills.errors import StillsError
     from stills.index.index import Index
     from stills.scan.scanner import Scanner
+    from stills.select.keyframes import KeyframesOptions, select_keyframes
     from stills.select.people import PeopleOptions, select_people
+    from stills.select.thumbnails import ThumbnailsOptions, select_thumbnails
     from stills.settings import Settings, load_settings
     from stills.types import (
         Box,
         Fallback,
+        KeyframesSelection,
         PeopleSelection,
         Person,
         Pick,
         Progress,
         ScanReport,
         Shot,
+        ThumbnailsSelection,
         VideoInfo,
     )
 
 _HOME = {
     "CancelToken": "cancel",
     "Index": "index.index",
+    "KeyframesOptions": "select.keyframes",
+    "KeyframesResult": "api.keyframes",
     "PeopleOptions": "select.people",
     "PeopleResult": "api.people",
     "Scanner": "scan.scanner",
     "Settings": "settings",
     "ShotsResult": "api.shots",
     "StillsError": "errors",
+    "ThumbnailsOptions": "select.thumbnails",
+    "ThumbnailsResult": "api.thumbnails",
     "forget": "api.stored",
     "is_scanned": "api.videos",
+    "keyframes": "api.keyframes",
     "load_settings": "settings",
     "people": "api.people",
     "probe": "api.videos",
     "render_report": "api.stored",
     "scan": "api.videos",
+    "select_keyframes": "select.keyframes",
     "select_people": "select.people",
+    "select_thumbnails": "select.thumbnails",
     "shots": "api.shots",
+    "thumbnails": "api.thumbnails",
     **dict.fromkeys(
         (
             "Box",
             "Fallback",
+            "KeyframesSelection",
             "PeopleSelection",
             "Person",
             "Pick",
             "Progress",
             "ScanReport",
             "Shot",
+            "ThumbnailsSelection",
             "VideoInfo",
         ),
         "types",
@@ -77,6 +93,9 @@ __all__ = [
     "CancelToken",
     "Fallback",
     "Index",
+    "KeyframesOptions",
+    "KeyframesResult",
+    "KeyframesSelection",
     "PeopleOptions",
     "PeopleResult",
     "PeopleSelection",
@@ -89,17 +108,24 @@ __all__ = [
     "Shot",
     "ShotsResult",
     "StillsError",
+    "ThumbnailsOptions",
+    "ThumbnailsResult",
+    "ThumbnailsSelection",
     "VideoInfo",
     "__version__",
     "forget",
     "is_scanned",
+    "keyframes",
     "load_settings",
     "people",
     "probe",
     "render_report",
     "scan",
+    "select_keyframes",
     "select_people",
+    "select_thumbnails",
     "shots",
+    "thumbnails",
 ]
 
 

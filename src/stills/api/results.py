@@ -83,6 +83,10 @@ class Result(Generic[Selected]):
     def _pts(self) -> list[int]:
         """The frames that are written, in rising order."""
 
+    def _options(self) -> OutputOptions:
+        """How the pictures are written."""
+        return output_options(self.settings)
+
     @abstractmethod
     def _write(
         self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, on_picture: OnPicture
@@ -109,7 +113,7 @@ class Result(Generic[Selected]):
             pictures = scanner.pictures(self.index, self._pts(), cancel=cancel)
             stem = name or stem_of(self.video.path)
             told = picture_progress(self.video, on_progress, cancel)
-            return self._write(Path(out), stem, pictures, output_options(self.settings), told)
+            return self._write(Path(out), stem, pictures, self._options(), told)
 
 
 def picture_progress(video: VideoInfo, on_progress: ProgressCallback | None, cancel: CancelToken | None) -> OnPicture:
@@ -126,12 +130,13 @@ def picture_progress(video: VideoInfo, on_progress: ProgressCallback | None, can
     return on_picture
 
 
-def output_options(settings: Settings) -> OutputOptions:
-    """How pictures are written. Raises ``UsageError`` where the settings contradict each other or cannot be done."""
+def output_options(settings: Settings, *, thumbnails: bool = False) -> OutputOptions:
+    """How pictures are written. Raises ``UsageError`` where the settings contradict each other or this machine."""
     from stills.render.pictures import OutputOptions
 
-    output = settings.output
-    return OutputOptions(output.format, output.quality, output.fit_size, output.fit_mode, output.crops)
+    if thumbnails:
+        return OutputOptions.of(settings.output, aspect=settings.thumbnails.aspect, preview=settings.thumbnails.preview)
+    return OutputOptions.of(settings.output)
 
 
 def all_fallbacks(index: Index, selection: Selected, settings: Settings) -> tuple[Fallback, ...]:

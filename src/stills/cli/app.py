@@ -21,6 +21,8 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS: Mapping[str, str] = {
     "people": "The best frame of every person.",
+    "keyframes": "The frames that differ, the best of their near-equals.",
+    "thumbnails": "The most engaging frames, best first.",
     "shots": "Where one shot ends and the next begins: a table, EDL, OpenTimelineIO, WebVTT, CSV.",
     "scan": "Measure videos, so that later questions are answered at once.",
     "probe": "Say what a video is, without decoding it.",
@@ -73,6 +75,8 @@ def cli() -> None:
 
     \b
     stills people film.mp4 -o out      the best picture of every person in it
+    stills keyframes film.mp4 -o out   the frames that differ
+    stills thumbnails film.mp4 -o out  the five most engaging frames
     open out/report.html               look at them
 
     Exit codes: 0 all done, 1 failed, 2 usage, 3 some inputs failed, 4 nothing qualified, 130 interrupted.

@@ -33,7 +33,10 @@ def command(inputs: tuple[str, ...], out: Path, dry_run: bool, **given: Any) -> 
     stills people holiday/ -o out --fit 1080p --min-screen-time 1
     stills people *.mkv -o out --effort fast --per-person 3 --json
     """  # noqa: D301 - click reads \b
-    session = options.start(**given)
+    session = options.start(section="people", **given)
+    from stills.api.results import output_options
+
+    output_options(session.settings)  # what is wrong with the call is said before anything starts
     videos = expand(inputs, out=out)
     if dry_run:
         from stills.cli.dry import dry_run as say_what

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from stills.errors import UsageError
-from stills.types import Device, Effort, FitMode, PictureFormat, Precision
+from stills.types import Device, Effort, FitMode, PictureFormat, Precision, Preset
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -99,28 +99,86 @@ scan_options = _all(
 )  # fmt: skip
 
 limit_options = _all(
-    _option("--max-memory", type=click.IntRange(min=256), metavar="MB", show_default="4096",
-                 help="Memory of one decoder process."),
+    _option("--max-memory", type=click.IntRange(min=128), metavar="MB", show_default="none",
+            help="Memory of all processes together: fewer workers and smaller buffers are used, or the video refused."),
+    _option("--buffer-size", type=click.IntRange(1, 65536), metavar="MB", show_default="96",
+            help="Decoded frames kept waiting: to be written, or until it is known whether they will be."),
     _option("--max-pixels", type=click.IntRange(min=4096), metavar="N", show_default="134217728",
-                 help="Largest frame that is decoded."),
+            help="Largest frame that is decoded."),
     _option("--video-timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", show_default="none",
-                 help="Longest time for one video."),
+            help="Longest time for one video; what is finished by then is kept."),
     _option("--frame-timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", show_default="30",
-                 help="Longest time without a new frame."),
+            help="Longest time without a new frame; the place is left out."),
     _option("--retries", type=click.IntRange(0, 20), metavar="N", show_default="1",
-                 help="How often failed work is tried again."),
+            help="How often work that failed for a passing reason is tried again."),
     _option("--retry-delay", type=click.FloatRange(0, 3600), metavar="SECONDS", show_default="1",
-                 help="Pause before trying again."),
+            help="Pause before trying again, about; twice as long each time."),
 )  # fmt: skip
 
 picture_options = _all(
     _option("--format", type=_choice(PictureFormat), show_default="jpeg", help="Kind of picture."),
-    _option("--quality", type=click.IntRange(1, 100), metavar="1…100", show_default="92",
-                 help="Quality of JPEG and WebP."),
+    _option("--quality", type=click.IntRange(0, 100), metavar="0…100", show_default="92",
+            help="Quality of JPEG, WebP and AVIF."),
+    _option("--compression", type=click.IntRange(0, 9), metavar="0…9", show_default="6",
+            help="Compression of PNG: 0 is fastest, 9 smallest."),
+    _option("--lossless/--no-lossless", default=None, show_default="no-lossless",
+            help="Write WebP without loss, as PNG always is."),
+    _option("--bit-depth", type=click.Choice(("8", "16")), show_default="8",
+            help="Bits of each colour; 16, for PNG only, keeps what 10-bit videos have."),
     _option("--fit", metavar="SIZE", show_default="source",
-                 help="source, 1080p (1920x1080 or 1080x1920, by orientation) or WxH; never stretched."),
+            help="source, 1080p (1920x1080 or 1080x1920, by orientation) or WxH; never stretched."),
     _option("--fit-mode", type=_choice(FitMode), show_default="crop", help="How a picture is made to fit."),
-    _option("--crops/--no-crops", default=None, show_default="no-crops", help="Also write a crop of each face."),
+    _option("--name-template", metavar="TEXT", show_default="by recipe",
+            help="Names of pictures, such as {stem}_{number:04}_{time}."),
+)  # fmt: skip
+
+sheet_option = _option(
+    "--sheet", metavar="4x5", show_default="none",
+    help="Also write a contact sheet of so many columns and rows, with times.",
+)  # fmt: skip
+
+explain_option = _option(
+    "--explain", is_flag=True, help="Print each frame's time, its score and what that is made of, and its shot."
+)
+
+keyframes_options = _all(
+    _option("--preset", type=_choice(Preset), show_default="film",
+            help="What the video is: film; screen (a screen capture); medical (continuous, grey, noisy pictures)."),
+    _option("--similarity", type=click.FloatRange(0, 1), metavar="0…1", show_default="0.95",
+            help="Leave out frames at least this similar to a kept one."),
+    _option("--target", type=click.IntRange(min=1), metavar="N", show_default="none",
+            help="Exactly N frames; fewer only where the video has fewer different ones."),
+    _option("--per-shot", type=click.IntRange(min=1), metavar="K", show_default="any",
+            help="At most K frames of each shot."),
+    _option("--min-gap", type=click.FloatRange(min=0), metavar="SECONDS", show_default="0",
+            help="Least time between two frames."),
+    _option("--window", type=click.FloatRange(0, min_open=True), metavar="SECONDS", show_default="the preset's",
+            help="Time after which a frame may look like an earlier one."),
+    _option("--from", "start", metavar="TIME", show_default="the start",
+            help="Where to begin: seconds, or a time like 1:12.5."),
+    _option("--to", "end", metavar="TIME", show_default="the end", help="Where to end."),
+    _option("--weights", metavar="NAME=N,…", show_default="as measured",
+            help="How much each part of a frame's score counts, such as sharpness=1,exposure=0.5."),
+    _option("--all", is_flag=True, default=None, help="Every frame, with no choosing."),
+    _option("--every", metavar="2s|10f", show_default="none",
+            help="A frame every so many seconds or frames, with no choosing."),
+)  # fmt: skip
+
+thumbnails_options = _all(
+    _option("-k", "--count", type=click.IntRange(1, 100), metavar="K", show_default="5", help="How many frames."),
+    _option("--expression/--no-expression", default=None, show_default="expression",
+            help="Weigh the expressions of faces; nothing is kept of any one person."),
+    _option("--emotions", metavar="NAME=N,…", show_default="happy=1,surprise=0.6",
+            help="Emotions that are wanted, and how much: 1 most, -1 to avoid."),
+    _option("--weights", metavar="NAME=N,…", show_default="as measured",
+            help="How much each part of a frame's score counts, such as sharpness=1,faces=0.5."),
+    _option("--aspect", metavar="W:H", show_default="as it is", help="Cut to this shape, such as 9:16, keeping faces."),
+    _option("--avoid-edges/--no-avoid-edges", default=None, show_default="no-avoid-edges",
+            help="Skip opening logos and closing credits."),
+    _option("--cover/--no-cover", default=None, show_default="cover",
+            help="Let the cover picture in the file be a candidate."),
+    _option("--preview", type=click.Choice(("webp", "gif")), show_default="none",
+            help="Also write an animated preview of the chosen moments."),
 )  # fmt: skip
 
 people_options = _all(
@@ -136,6 +194,7 @@ people_options = _all(
                  help="Pictures of each person."),
     _option("--runners-up", type=click.IntRange(0, 100), metavar="N", show_default="3",
                  help="Further good frames that are listed for each person."),
+    _option("--crops/--no-crops", default=None, show_default="no-crops", help="Also write a crop of each face."),
     _option("--embeddings/--no-embeddings", default=None, show_default="embeddings",
                  help="Keep face embeddings in the local index, or drop them after clustering."),
 )  # fmt: skip
@@ -168,9 +227,12 @@ def start(
     log_file: Path | None,
     config: Path | None = None,
     gpu: bool | None = None,
+    section: str | None = None,
     **options: Any,
 ) -> Session:
     """Logging, events and settings from a command's options; those that are ``None`` were not given.
+
+    ``section`` is the recipe whose settings short names mean first.
 
     Raises:
         SettingsError: A setting of any layer is unknown or not allowed.
@@ -184,7 +246,7 @@ def start(
         given["device"] = "cuda"
     from stills.settings import load_settings
 
-    settings = load_settings(config, options=given)
+    settings = load_settings(config, options=given, section=section)
     # Worker processes and the model store find the folders where a user would set them: in the environment.
     for name, folder in (("STILLS_MODELS_DIR", settings.models_dir), ("STILLS_CACHE_DIR", settings.cache_dir)):
         if folder is not None:

@@ -11,7 +11,7 @@ import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
 from stills.cli.options import Session
-from stills.cli.people_work import output_names
+from stills.cli.recipe_work import output_names
 from stills.cli.run import Outcome, check_out, run_each
 from stills.cli.say import clock, count
 from stills.errors import printable

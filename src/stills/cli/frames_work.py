@@ -1,0 +1,94 @@
+"""The work behind ``stills keyframes`` and ``stills thumbnails``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import stills
+from stills.cli.inputs import Input
+from stills.cli.options import Session
+from stills.cli.recipe_work import explain, write_results
+from stills.cli.run import Outcome
+from stills.cli.say import clock, count
+from stills.media.sandbox import Pool
+from stills.types import Pick
+
+if TYPE_CHECKING:
+    from stills import KeyframesResult, ThumbnailsResult
+
+
+def find_keyframes(
+    session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None, *, explained: bool = False
+) -> int:
+    """Write the key frames of every video, with results and the report, into ``out``; the exit code."""
+    plain = session.settings.keyframes.plain
+
+    def tell(result: KeyframesResult, files: list[Path], folder: Path) -> Outcome:
+        fields: dict[str, Any] = {"distinct": result.selection.distinct, "similarity": result.selection.similarity}
+        return _outcome(
+            result,
+            files,
+            folder,
+            what="frame" if plain else "key frame",
+            fields=fields,
+            rows=explain(result.frames, result.shots, ranked=False) if explained else (),
+            explained=explained,
+        )
+
+    return write_results(session, videos, out, workers, ask=stills.keyframes, tell=tell)
+
+
+def find_thumbnails(
+    session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None, *, explained: bool = False
+) -> int:
+    """Write the best thumbnails of every video, with results and the report, into ``out``; the exit code."""
+
+    def tell(result: ThumbnailsResult, files: list[Path], folder: Path) -> Outcome:
+        return _outcome(
+            result,
+            files,
+            folder,
+            what="thumbnail",
+            fields={},
+            rows=explain(result.frames, result.shots, ranked=True) if explained else (),
+            explained=explained,
+        )
+
+    return write_results(session, videos, out, workers, ask=stills.thumbnails, tell=tell)
+
+
+def _outcome(
+    result: KeyframesResult | ThumbnailsResult,
+    files: list[Path],
+    folder: Path,
+    *,
+    what: str,
+    fields: dict[str, Any],
+    rows: tuple[str, ...],
+    explained: bool,
+) -> Outcome:
+    found = len(result.frames)
+    said = count(found, what) if found else f"no {what}"
+    if explained:
+        fields = {**fields, "explained": [_values(pick) for pick in result.frames]}
+    return Outcome(
+        f"{result.video.path}: {said} in {clock(result.video.duration)} → {folder}",
+        found=found > 0,
+        files=files,
+        fallbacks=result.fallbacks,
+        partial=result.partial,
+        warnings=result.warnings,
+        fields={
+            "frames": found,
+            **fields,
+            "cached": result.scan.cached,
+            "seconds": round(result.scan.seconds, 3),
+        },
+        rows=rows,
+    )
+
+
+def _values(pick: Pick) -> dict[str, Any]:
+    return {"time": pick.time, "pts": pick.pts, "score": pick.score, "reasons": dict(pick.reasons), "rank": pick.rank}

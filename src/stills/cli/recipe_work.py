@@ -1,0 +1,103 @@
+"""What the recipes that write pictures share: an answer for every video, its files, the failures, the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import stills
+from stills.cancel import CancelToken
+from stills.cli.inputs import Input
+from stills.cli.options import Session
+from stills.cli.run import Failure, Outcome, check_out, run_each
+from stills.cli.say import clock
+from stills.files import atomic_write, ensure_folder, remove_file
+from stills.media.sandbox import Pool
+from stills.render.names import folder_names
+from stills.render.report import FAILURES
+from stills.types import Pick, ProgressCallback, Shot
+
+if TYPE_CHECKING:
+    from stills.api.results import Result
+
+R = TypeVar("R", bound="Result[Any]")
+Ask = Callable[..., R]
+"""A verb of :mod:`stills`: takes a path and ``settings``, ``scanner``, ``on_progress``, ``cancel``."""
+Tell = Callable[[R, list[Path], Path], Outcome]
+"""What to say of a result: called with it, the files that were written, and the folder they are in."""
+
+
+def output_names(videos: Sequence[Input]) -> dict[str, str]:
+    """The name of each video's folder in OUT, by path: its stem, with a hash of its content where two share one."""
+    from stills.media.source import content_id
+
+    paths = [video.path for video in videos if video.error is None]
+    return dict(zip(paths, folder_names(paths, content_id), strict=True))
+
+
+def write_results(
+    session: Session, videos: Sequence[Input], out: Path, workers: Pool | None, *, ask: Ask[R], tell: Tell[R]
+) -> int:
+    """Ask about every video, write pictures, results and the report into ``out``; the exit code."""
+    check_out(out)
+    names = output_names(videos)
+
+    def report(failures: Sequence[Failure]) -> Path:
+        keep_failures(out, failures, [video.path for video in videos])
+        return stills.render_report(out)
+
+    with stills.Scanner(session.settings, workers) as scanner:
+
+        def work(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
+            result = ask(path, settings=session.settings, scanner=scanner, on_progress=on_progress, cancel=cancel)
+            files = result.save(out, name=names[path], on_progress=on_progress, cancel=cancel)
+            return tell(result, files, out / names[path])
+
+        return run_each(session, videos, work, after=report)
+
+
+def explain(picks: Sequence[Pick], shots: Sequence[Shot], *, ranked: bool) -> tuple[str, ...]:
+    """``--explain``: a line for each pick with its time, its score and what that is made of, and its shot."""
+    rows = []
+    for number, pick in enumerate(picks, 1):
+        place = f"{number:>4}"
+        if not ranked and pick.rank is not None:
+            place += f" (rank {pick.rank})"
+        score = f"score {pick.score:.3f}" if pick.reasons else "no score"
+        parts = ", ".join(f"{name} {value:.2f}" for name, value in pick.reasons.items())
+        rows.append("  ".join(filter(None, [place, _moment(pick), score, parts, _shot(pick, shots)])))
+    return tuple(rows)
+
+
+def _moment(pick: Pick) -> str:
+    from stills.render.metadata import clock as exact
+    from stills.types import COVER_PTS
+
+    return "cover picture" if pick.pts == COVER_PTS else exact(pick.time, digits=3)
+
+
+def _shot(pick: Pick, shots: Sequence[Shot]) -> str:
+    """What the pick stands for: its shot."""
+    for number, shot in enumerate(shots, 1):
+        if shot.start <= pick.time < shot.end:
+            return f"shot {number} ({clock(shot.start)}–{clock(shot.end)})"
+    return ""
+
+
+def keep_failures(out: Path, failures: Sequence[Failure], tried: Sequence[str]) -> None:
+    """Note for the report which inputs gave nothing; what earlier calls noted stays, unless it was ``tried`` again."""
+    path = out / FAILURES
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = []
+    kept = [item for item in before if isinstance(item, dict) and item.get("path") not in tried]
+    kept += [asdict(failure) for failure in failures]
+    if kept:
+        ensure_folder(path.parent)
+        atomic_write(path, json.dumps(kept, indent=1).encode())
+    else:
+        remove_file(path)
