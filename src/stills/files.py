@@ -15,7 +15,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -139,6 +139,22 @@ def move(source: Path, target: Path) -> Path:
     except OSError as error:
         raise output_error(error, target) from error
     return target
+
+
+def move_all(source: Path, target: Path, names: Iterable[str]) -> list[Path]:
+    """Rename the files ``names`` from one folder to another on the same file system, as :func:`move` does one.
+
+    The new paths. Syncs the folder once: for thousands of files that is most of the time.
+    """
+    moved = []
+    try:
+        for name in names:
+            os.replace(source / name, target / name)
+            moved.append(target / name)
+        _sync_folder(target)
+    except OSError as error:
+        raise output_error(error, target) from error
+    return moved
 
 
 def remove_file(path: Path) -> None:

@@ -227,14 +227,13 @@ def test_a_full_disk_leaves_the_old_result_whole(tmp_path: Path, monkeypatch: py
 def test_a_json_on_disk_means_that_its_pictures_are_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = document()
     write_people(tmp_path, "film", first, frames(first))
-    original = writing.move
+    original = writing.move_all
 
-    def interrupted(source: Path, target: Path) -> Path:
-        if target.name == "person_02.jpg":
-            raise KeyboardInterrupt
-        return original(source, target)
+    def interrupted(source: Path, target: Path, names: list[str]) -> list[Path]:
+        original(source, target, [name for name in names if name != "person_02.jpg"])
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(writing, "move", interrupted)
+    monkeypatch.setattr(writing, "move_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_people(tmp_path, "film", first, frames(first))
     assert sorted(os.listdir(tmp_path / "film")) == ["people", "people.unfinished"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from importlib import resources
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,6 +19,11 @@ from stills.types import Box, Fallback, Pick, ScanReport, Shot, VideoInfo
 
 Document: TypeAlias = dict[str, Any]
 """A result as JSON values."""
+
+_Item = TypeVar("_Item")
+
+_CHUNKS = 4096
+"""Pieces of text that are written at once; a number or a key is one."""
 
 _SECONDS = 6
 _SHARE = 4
@@ -148,8 +155,37 @@ def to_json(document: Document) -> bytes:
 
     Raises ``ValueError`` for a number that is not finite. A file name that is not valid Unicode is kept by escapes.
     """
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
-    return text.encode("utf-8", "backslashreplace")  # \udcff is at once Python's and JSON's escape of a lone surrogate
+    file = io.BytesIO()
+    write_json(file, document)
+    return file.getvalue()
+
+
+def write_json(file: BinaryIO, document: Document) -> None:
+    """Write :func:`to_json` of ``document`` into ``file`` as it is made: a long list may be :class:`Lazy`."""
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=2)
+    chunks = encoder.iterencode(document)
+    while some := "".join(islice(chunks, _CHUNKS)):
+        # \udcff is at once Python's and JSON's escape of a lone surrogate
+        file.write(some.encode("utf-8", "backslashreplace"))
+    file.write(b"\n")
+
+
+class Lazy(list[Document]):
+    """A list for JSON whose values are made when they are written: those of ``make`` for each of ``items``."""
+
+    def __init__(self, items: Sequence[_Item], make: Callable[[_Item], Document]) -> None:
+        """``items`` are kept as they are; hundreds of thousands of documents would take hundreds of megabytes."""
+        super().__init__()
+        self._items: Sequence[Any] = items
+        self._make: Callable[[Any], Document] = make
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Document]:
+        """The values, one after another."""
+        return map(self._make, self._items)
 
 
 def schema_of(recipe: str) -> Document:

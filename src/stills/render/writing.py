@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stills.errors import CorruptVideoError, printable
-from stills.files import atomic_write, ensure_folder, move, remove_file, staging, sweep
-from stills.render.documents import Document, to_json
+from stills.files import atomic_write, ensure_folder, move, move_all, remove_file, staging, sweep
+from stills.render.documents import Document, to_json, write_json
 from stills.render.fit import Rgb
 from stills.render.metadata import PictureMetadata
 from stills.render.names import folded, stem_of, time_name
@@ -67,12 +67,12 @@ def write_result(
             if on_picture is not None:
                 on_picture(len(names), total)
         document["files"] = sorted(f"{recipe}/{name}" for name in names)
-        prepared = atomic_write(stage / target.name, to_json(document))
+        prepared = atomic_write(stage / target.name, lambda file: write_json(file, document))
         old = _files_of(folder, recipe)
         both = sorted(old.union(document["files"]))
         atomic_write(journal, to_json({"schema": document["schema"], "files": both}))
         remove_file(target)
-        written = [move(stage / name, shown / name) for name in names]
+        written = move_all(stage, shown, names)
         fresh = {folded(name) for name in document["files"]}
         for gone in old:
             if folded(gone) not in fresh:  # where case does not count, the old file is the new one
