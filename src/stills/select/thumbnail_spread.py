@@ -1,0 +1,131 @@
+"""Taking frames that differ: no near-duplicates, and many shots and people rather than one.
+
+Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): the next frame is the one with the best score after
+what it shares with those taken is deducted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stills.index.index import Index
+from stills.select.thumbnail_candidates import Candidates
+from stills.select.tracks import FaceColumns, build_tracks
+
+ALIKE = (0.88, 0.90, 14)
+"""Correlation of the tiny pictures, overlap of the colours, and bits of the hash that differ at most: two frames that
+meet all three show one thing. Frames of a talking head do, of the same room from another side do not."""
+
+SAME = (0.975, 0.96, 8)
+"""The same for frames that nobody would tell apart; these are never both taken."""
+
+SAME_PERSON = 0.45
+"""Cosine similarity of two tracks' embeddings from which they are one person (as ``people.SIMILARITY``)."""
+
+_LIKENESS, _SHOT, _PERSON = 0.15, 0.08, 0.05  # deductions: a picture as good as equal, of the same shot, person
+_MOST = 2  # shared shots or people that are deducted at most: a film of one person has thumbnails of that person
+
+
+class Spread:
+    """How the finalists ``which`` resemble each other; ``thumbs`` (m, 36, 64) are their tiny pictures."""
+
+    def __init__(self, index: Index, c: Candidates, which: NDArray[np.int64], thumbs: NDArray[np.uint8]) -> None:
+        """Compare nothing yet."""
+        self.duplicates = 0
+        """Finalists left out as they are near one that was taken."""
+        # Averaging 2 × 2 leaves what a viewer sees of a frame in a list, and makes comparing four times as fast.
+        m, height, width = thumbs.shape
+        small = thumbs.reshape(m, height // 2, 2, width // 2, 2).mean(axis=(2, 4), dtype=np.float32).reshape(m, -1)
+        small -= small.mean(axis=1, keepdims=True)
+        length = np.linalg.norm(small, axis=1, keepdims=True)
+        self._thumbs = small / np.maximum(length, 1e-6)
+        colors = c.colors[which].astype(np.float32)
+        self._colors = colors / np.maximum(np.linalg.norm(colors, axis=1, keepdims=True), 1e-6)
+        self._hash = c.hash[which]
+        self._shot = c.shot[which]
+        self._tracks = _main_tracks(c, which)
+        self._together = _alike_tracks(index, self._tracks)
+
+    def choose(self, scores: NDArray[np.float64], tier: NDArray[np.int64], count: int, runners_up: int) -> list[int]:
+        """Places of the chosen and, behind them, of the runners-up, each by what it adds.
+
+        Frames that merely show the same thing are taken where there are not enough others, by an earlier tier first.
+        """
+        chosen: list[int] = []
+        for bounds in (ALIKE, SAME):
+            for allowed in sorted({int(t) for t in tier}):
+                self._take(chosen, scores, tier <= allowed, bounds, count)
+        kept = len(chosen)
+        if kept == count:
+            self._take(chosen, scores, np.ones(len(scores), bool), ALIKE, count + runners_up)
+            self._take(chosen, scores, np.ones(len(scores), bool), SAME, count + runners_up)
+        return chosen
+
+    def _take(
+        self,
+        chosen: list[int],
+        scores: NDArray[np.float64],
+        open_to: NDArray[np.bool_],
+        bounds: tuple[float, float, int],
+        most: int,
+    ) -> None:
+        free = open_to.copy()
+        loss = np.zeros(len(scores))
+        likeness = np.zeros(len(scores))
+        shots, people = np.zeros(len(scores)), np.zeros(len(scores))
+
+        def note(taken: int) -> None:
+            nonlocal likeness, free
+            same, degree = self._compare(taken, bounds)
+            free &= ~same
+            likeness = np.maximum(likeness, degree)
+            shots[:] += (self._shot == self._shot[taken]) & (self._shot >= 0)
+            people[:] += self._shares_person(taken)
+
+        for taken in chosen:
+            note(taken)
+        while len(chosen) < most and free.any():
+            loss = _LIKENESS * likeness + _SHOT * np.minimum(shots, _MOST) + _PERSON * np.minimum(people, _MOST)
+            best = int(np.argmax(np.where(free, scores - loss, -np.inf)))
+            chosen.append(best)
+            note(best)
+        self.duplicates = int((open_to & ~free).sum()) - len(chosen)
+
+    def _compare(self, one: int, bounds: tuple[float, float, int]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Which finalists are near-duplicates of ``one`` (itself among them), and how alike each is, 0…1."""
+        picture = self._thumbs @ self._thumbs[one]
+        colors = self._colors @ self._colors[one]
+        bits = np.bitwise_count(self._hash ^ self._hash[one])
+        same = (picture >= bounds[0]) & (colors >= bounds[1]) & (bits <= bounds[2])
+        same[one] = True
+        return same, np.clip(picture, 0.0, 1.0) * colors
+
+    def _shares_person(self, one: int) -> NDArray[np.bool_]:
+        mine = self._tracks[one]
+        if not len(mine):
+            return np.zeros(len(self._tracks), bool)
+        known: NDArray[np.bool_] = np.logical_or.reduce(self._together[mine], axis=0)
+        return np.array([bool(len(t)) and bool(known[t].any()) for t in self._tracks])
+
+
+def _main_tracks(c: Candidates, which: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The tracks of the main faces of each finalist."""
+    f = c.faces
+    keep = f.main & (f.track >= 0)
+    of, track = f.of[keep], f.track[keep]
+    first, last = np.searchsorted(of, which, side="left"), np.searchsorted(of, which, side="right")
+    return [track[a:b] for a, b in zip(first, last, strict=True)]
+
+
+def _alike_tracks(index: Index, shown: list[NDArray[np.int64]]) -> NDArray[np.bool_]:
+    """Which tracks are of one person: by embeddings, by the person stored in their place, else only by themselves."""
+    if not any(len(s) for s in shown):
+        return np.zeros((0, 0), bool)
+    tracks = build_tracks(FaceColumns.of(index))
+    vectors = tracks.vector
+    alike: NDArray[np.bool_] = np.asarray(vectors @ vectors.T >= SAME_PERSON)
+    known = tracks.person >= 0
+    alike |= (tracks.person[:, None] == tracks.person[None, :]) & known[:, None] & known[None, :]
+    np.fill_diagonal(alike, True)
+    return alike
