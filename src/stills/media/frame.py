@@ -67,11 +67,12 @@ class DecodedFrame:
     the decoder says it is a sync sample. ``is_corrupt``: the decoder had to conceal errors.
     """
 
-    __slots__ = ("_frame", "_look", "_reduced", "_rgb", "index", "is_corrupt", "is_key", "pts")
+    __slots__ = ("_frame", "_layout", "_look", "_reduced", "_rgb", "index", "is_corrupt", "is_key", "pts")
 
     def __init__(self, frame: VideoFrame, look: FrameLook, pts: int, index: int) -> None:
         """Wrap ``frame``; its samples are not copied."""
         self._frame = frame
+        self._layout = planes.layout_of(frame.format.name)
         self._look = look
         self._rgb: Picture | None = None
         self._reduced: Picture | None = None
@@ -114,7 +115,7 @@ class DecodedFrame:
 
     def small_pictures(self, width: int, height: int) -> tuple[Picture, Picture]:
         """:meth:`small_luma`, and a rough :meth:`small_bgr` at a fraction of its price (rows of chroma are skipped)."""
-        look, layout = self._look, planes.layout_of(self._frame.format.name)
+        look, layout = self._look, self._layout
         size = look.coded(width, height)
         small = self._small(size)
         luma = self._shown(small)
@@ -162,7 +163,7 @@ class DecodedFrame:
 
         Planes are scaled one by one, so only the small picture is converted.
         """
-        look, layout = self._look, planes.layout_of(self._frame.format.name)
+        look, layout = self._look, self._layout
         size = look.coded(width, height)
         if layout is None:
             small = cv2.resize(self._whole(), size, interpolation=cv2.INTER_AREA)
@@ -198,7 +199,7 @@ class DecodedFrame:
         y0 = max(0, math.floor(cy / scale_y) - _CROP_MARGIN) & ~7
         x1 = min(frame.width, (math.ceil((cx + cw) / scale_x) + _CROP_MARGIN + 7) & ~7)
         y1 = min(frame.height, (math.ceil((cy + ch) / scale_y) + _CROP_MARGIN + 7) & ~7)
-        layout = planes.layout_of(frame.format.name)
+        layout = self._layout
         part: Any
         if layout is None:
             part = self._whole()[y0:y1, x0:x1]
@@ -225,7 +226,7 @@ class DecodedFrame:
         May be a view of the decoder's memory: not to be written to.
         """
         look, frame = self._look, self._frame
-        layout = planes.layout_of(frame.format.name)
+        layout = self._layout
         if layout is None or look.coded(look.width, look.height) != (frame.width, frame.height):
             region = self.crop_bgr(x, y, w, h)
             if not region.size:
@@ -326,7 +327,7 @@ class DecodedFrame:
 
     def _luma_plane(self) -> tuple[NDArray[Any], planes.Layout | None]:
         """Brightness as coded, and the layout of its samples (``None``: 8 bit, full range, converted)."""
-        layout = planes.layout_of(self._frame.format.name)
+        layout = self._layout
         if layout is None:
             return np.asarray(cv2.cvtColor(self._whole(), cv2.COLOR_RGB2GRAY)), None
         return planes.samples(self._frame, 0, layout), layout
@@ -353,7 +354,7 @@ class DecodedFrame:
     def _shown(self, luma: Picture) -> Picture:
         """8-bit luma as coded, as a viewer sees it: full range, SDR, upright."""
         look = self._look
-        if planes.layout_of(self._frame.format.name) is not None and (not look.full_range or look.hdr != "none"):
+        if self._layout is not None and (not look.full_range or look.hdr != "none"):
             luma = np.asarray(cv2.LUT(luma, color.luma_table(look.full_range, look.hdr)), np.uint8)
         return color.upright(luma, look.rotation, look.mirrored)
 
@@ -371,6 +372,6 @@ class DecodedFrame:
     def _plain(self) -> VideoFrame:
         """The samples without the decoder's tags; odd sizes are even in it."""
         frame = self._frame
-        if planes.layout_of(frame.format.name) is not None:
+        if self._layout is not None:
             return planes.cut(frame, 0, 0, frame.width, frame.height)
         return planes.untagged(frame)

@@ -141,10 +141,10 @@ def reduce(plane: NDArray[Any], factor: int) -> NDArray[Any]:
 
 
 def small_chroma(frame: VideoFrame, layout: Layout, size: tuple[int, int]) -> list[NDArray[Any]]:
-    """U and V at ``size`` (width, height), of as many rows as two to each of the result: colours are smooth."""
+    """U and V at ``size`` (width, height), of one row to each of the result: colours are smooth."""
     parts = [samples(frame, 1, layout)] if layout.semi_planar else [samples(frame, i, layout) for i in (1, 2)]
-    step = max(1, parts[0].shape[0] // (2 * size[1]))
-    parts = [part[step // 2 :: step] for part in parts]
+    step = max(1, parts[0].shape[0] // size[1])
+    parts = [part[step // 2 : step * size[1] : step] for part in parts]
     if layout.semi_planar:
         parts = [np.ascontiguousarray(parts[0][:, i::2]) for i in (0, 1)]
     return [scale(part, size) for part in parts]

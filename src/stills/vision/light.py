@@ -30,8 +30,9 @@ class Light:
 
 def measure_light(luma: NDArray[np.uint8]) -> Light:
     """The light of ``luma`` (h, w), without letterbox bars, which would count as shadows."""
-    counts = cv2.calcHist([np.ascontiguousarray(luma)], [0], None, [256], [0, 256]).ravel()
-    shares = np.cumsum(counts) / luma.size
+    # every second pixel each way: shares do not need all
+    counts = cv2.calcHist([np.ascontiguousarray(luma[::2, ::2])], [0], None, [256], [0, 256]).ravel()
+    shares = np.cumsum(counts) / counts.sum()
     low, high = np.searchsorted(shares, (0.05, 0.95)).tolist()
     shadows, highlights = float(shares[_BLACK]), float(1.0 - shares[_WHITE - 1])
     exposure = (

@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from stills.vision.ssim import WINDOW, SsimPicture, ssim_map
 
@@ -26,9 +25,8 @@ class NoveltyMeter:
         self._seen: deque[SsimPicture] = deque(maxlen=HISTORY)
         self._stack: SsimPicture | None = None
 
-    def add(self, luma: NDArray[np.uint8]) -> float:
-        """The novelty of ``luma`` (h, w of one size throughout, at least 8 × 8), 0…1; 1 for the first."""
-        picture = SsimPicture.of(luma)
+    def add(self, picture: SsimPicture) -> float:
+        """The novelty of ``picture`` (all of one size), 0…1; 1 for the first."""
         novelty = 1.0 if self._stack is None else 1.0 - self._largest(picture, self._stack)
         if novelty >= DISTINCT:
             self._seen.append(picture)

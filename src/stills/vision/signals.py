@@ -1,7 +1,7 @@
 """The layer ``signals``: what is measured of every frame of a run, in one pass and bounded memory.
 
 Brightness, contrast, similarity, changes, hash and colours are of every frame. Sharpness, noise, exposure,
-colourfulness, optical flow, novelty, text, detail and bars are measured some six times a second, and wherever the
+colourfulness, optical flow, novelty, text, detail and bars are measured five times a second, and wherever the
 picture changes at once or has settled after a change; the frames between take the value of the nearest such frame of
 their shot (see :meth:`SignalMeter.measured`). At 30 frames a second that is a fifth of the price.
 """
@@ -34,8 +34,8 @@ from stills.vision.text import text_cells, text_share
 from stills.vision.texture import choose_tiles, detail_share, texture_cells
 from stills.vision.transitions import FLAT_CONTRAST, THUMB_SIZE, ShotChange
 
-MEASURE_INTERVAL = 0.159
-"""Seconds between two frames that are measured in full: every fourth of 24 or 25 a second, every fifth of 30."""
+MEASURE_INTERVAL = 0.199
+"""Seconds between two frames that are measured in full: every fifth of 24 or 25 a second, every sixth of 30."""
 
 SUDDEN_CHANGE = 12.0
 """Grey levels of mean change from which a frame is measured in full at once: it may be the first of a shot."""
@@ -57,7 +57,7 @@ _LUMA_BINS = 32
 _BLACK_MEAN, _BLACK_LIT, _BLACK_SHARE = 20.0, 40, 0.005  # mean luma; luma of a lit pixel, and how few may be lit
 _FLAT_DETAIL = 0.05  # share of the picture with detail below which it is of one colour
 
-_MEASURED = ("sharpness", "noise", "exposure", "shadows", "highlights", "novelty", "text", "detail")
+_MEASURED = ("colorfulness", "sharpness", "noise", "exposure", "shadows", "highlights", "novelty", "text", "detail")
 
 Columns = dict[str, NDArray[Any]]
 
@@ -67,7 +67,7 @@ class _Before:
     """What is kept of the frame before."""
 
     luma: NDArray[np.uint8]
-    half: SsimPicture
+    quarter: SsimPicture
     time: float
 
 
@@ -76,6 +76,8 @@ class _Every:
     """One number a frame."""
 
     time: array[float] = field(default_factory=lambda: array("d"))
+    luma: array[float] = field(default_factory=lambda: array("f"))
+    contrast: array[float] = field(default_factory=lambda: array("f"))
     similarity: array[float] = field(default_factory=lambda: array("f"))
     local_change: array[float] = field(default_factory=lambda: array("f"))
     mean_change: array[float] = field(default_factory=lambda: array("f"))
@@ -115,15 +117,18 @@ class SignalMeter:
             raise UsageError(f"frames have to come in order of time: {time} after {before.time}")
         luma = self._analysis(frame)
         thumb, bgr = frame.small_pictures(*THUMB_SIZE)
-        half = SsimPicture.of(_halved(luma)) if before is None or luma is not before.luma else before.half
+        quarter = SsimPicture.of(_halved(_halved(luma)))
         changed, local, similarity = 0.0, 0.0, 1.0
         if before is not None:
             difference = np.asarray(cv2.absdiff(luma, before.luma), np.uint8)
             changed, local = mean_change(difference), local_change(difference)
             if changed > 0.0:
-                similarity = ssim(before.half, half)
+                similarity = ssim(before.quarter, quarter)
         every = self._every
         every.time.append(time)
+        mean, deviation = cv2.meanStdDev(thumb)
+        every.luma.append(mean[0, 0])
+        every.contrast.append(deviation[0, 0])
         every.similarity.append(similarity)
         every.local_change.append(local)
         every.mean_change.append(changed)
@@ -131,8 +136,9 @@ class SignalMeter:
         self._colors.append(bgr)
         sudden = changed >= SUDDEN_CHANGE
         if self._due(time, local, sudden):
-            self._measure(frame, luma, half, changed)
-        self._before = _Before(luma, half, time)
+            self._rows["colorfulness"].append(colorfulness(bgr[None])[0])
+            self._measure(frame, luma, quarter, changed)
+        self._before = _Before(luma, quarter, time)
         if len(self._colors) >= _BATCH:
             self._flush()
         return sudden
@@ -156,6 +162,20 @@ class SignalMeter:
         mask[np.array(self._at, np.int64)] = True
         return mask
 
+    @property
+    def latest(self) -> dict[str, float] | None:
+        """What is known already of the last frame, where it was measured in full: for a first idea of how good it is."""
+        if not self._at or self._at[-1] != len(self) - 1:
+            return None
+        every = self._every
+        gap = every.time[-1] - every.time[-2] if len(self) > 1 else 0.0
+        moved = self._rows["flow_rate"][-1] * every.mean_change[-1]
+        return {
+            **{name: self._rows[name][-1] for name in ("sharpness", "exposure", "noise")},
+            "contrast": every.contrast[-1],
+            "motion": moved / gap if 0.0 < gap <= LONGEST_GAP else 0.0,
+        }
+
     def finish(self, changes: Sequence[ShotChange]) -> Columns:
         """All columns of the layer but ``thumb``, and ``luma`` and ``contrast``, each an array of n frames.
 
@@ -165,18 +185,17 @@ class SignalMeter:
         run is new (novelty 1).
         """
         self._flush()
-        n, every, times = len(self), self._every, self.times
+        every, times = self._every, self.times
         shots = shot_numbers(times, changes)
         batches = self._batches or [_look(np.zeros((0, 36, 64), np.uint8), np.zeros((0, 36, 64, 3), np.uint8), None)[0]]
         columns: Columns = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
-        columns["similarity"] = np.array(every.similarity, np.float32)
-        columns["local_change"] = np.array(every.local_change, np.float32)
+        for name in ("luma", "contrast", "similarity", "local_change"):
+            columns[name] = np.array(getattr(every, name), np.float32)
+        columns["black"] &= columns["luma"] < _BLACK_MEAN
         at = np.array(self._at, np.int64)
         nearest = _nearest(at, times, shots)
         for name in _MEASURED:
             columns[name] = np.array(self._rows[name], np.float32)[nearest]
-        # Colours are looked at in every frame, but the column is of the measured ones, as sharpness is.
-        columns["colorfulness"] = columns["colorfulness"][at[nearest]] if n else columns["colorfulness"]
         columns["motion"] = self._motion(times, shots, at)
         columns["flat"] = (columns["contrast"] < FLAT_CONTRAST) & (columns["detail"] < _FLAT_DETAIL)
         columns["flash"] = find_flashes(columns["luma"], times, shots)
@@ -203,7 +222,7 @@ class SignalMeter:
             due = True
         return due
 
-    def _measure(self, frame: FramePictures, luma: NDArray[np.uint8], half: SsimPicture, changed: float) -> None:
+    def _measure(self, frame: FramePictures, luma: NDArray[np.uint8], quarter: SsimPicture, changed: float) -> None:
         """All that is not measured of every frame."""
         self._at.append(len(self) - 1)
         rows = self._rows
@@ -226,17 +245,17 @@ class SignalMeter:
         edged = np.where(text > 0, 0, cells) if text.shape == cells.shape else cells
         tiles = frame.luma_tiles(choose_tiles(edged), TILE_SIDE, factor)
         rows["sharpness"].append(frame_sharpness(tiles, tile_scale(width, height), noise / factor))
-        rows["novelty"].append(self._novelty.add(_halved(half.luma)))
-        rows["flow_rate"].append(self._flow_rate(frame, half, changed))
+        rows["novelty"].append(self._novelty.add(quarter))
+        rows["flow_rate"].append(self._flow_rate(frame, luma, changed))
 
-    def _flow_rate(self, frame: FramePictures, half: SsimPicture, changed: float) -> float:
+    def _flow_rate(self, frame: FramePictures, luma: NDArray[np.uint8], changed: float) -> float:
         """Displacement in picture widths for each grey level of mean change, around this frame."""
-        before = self._before
+        before, half = self._before, _halved(luma)
         if before is None or changed < _FLOW_CHANGE or frame.time - before.time > LONGEST_GAP:
-            return normal_flow(1.0, half.luma)
-        rows, columns = half.luma.shape
+            return normal_flow(1.0, half)
+        rows, columns = half.shape
         aspect = frame.height / rows / (frame.width / columns)
-        return self._flow.length(before.half.luma, half.luma, aspect) / changed
+        return self._flow.length(_halved(before.luma), half, aspect) / changed
 
     def _motion(
         self, times: NDArray[np.float64], shots: NDArray[np.intp], at: NDArray[np.int64]
@@ -282,14 +301,10 @@ def _look(
     """What the tiny pictures tell; ``last`` are the histograms before them, the answer's second those at their end."""
     flat = thumbs.reshape(len(thumbs), -1)
     brightness, colors = row_histograms(flat >> 3, _LUMA_BINS), color_counts(bgr)
-    luma = flat.mean(axis=1, dtype=np.float32)
     columns: Columns = {
-        "luma": luma,
-        "contrast": flat.std(axis=1, dtype=np.float32),
-        "colorfulness": colorfulness(bgr),
         "histogram_change": 0.5
         * (histogram_changes(brightness, last and last[0]) + histogram_changes(colors, last and last[1])),
-        "black": (luma < _BLACK_MEAN) & ((flat > _BLACK_LIT).mean(axis=1) < _BLACK_SHARE),
+        "black": np.count_nonzero(flat > _BLACK_LIT, axis=1) < _BLACK_SHARE * flat.shape[1],
         "hash": perceptual_hashes(thumbs),
         "colors": packed_counts(colors),
     }

@@ -15,18 +15,19 @@ _DETAIL = 2  # grey levels a pixel of mean gradient from which a cell is not fla
 _REGIONS = 4  # the picture in 4 × 4 regions; each gives one tile with edges and one without
 
 
-def gradient(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Absolute differences to the right and the lower neighbour, added: (h − 1, w − 1)."""
-    corner = luma[:-1, :-1]
-    return np.asarray(cv2.add(cv2.absdiff(luma[:-1, 1:], corner), cv2.absdiff(luma[1:, :-1], corner)), np.uint8)
-
-
 def texture_cells(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Mean gradient of each cell of ``luma`` (h, w): (rows, columns), at least 1 × 1."""
-    edges = gradient(luma)
-    size = max(1, luma.shape[1] // CELL), max(1, luma.shape[0] // CELL)
-    edges = edges[: size[1] * CELL, : size[0] * CELL]
-    return np.asarray(cv2.resize(edges, size, interpolation=cv2.INTER_AREA), np.uint8)
+    """Mean gradient (differences to the right and the lower neighbour) of each cell of ``luma`` (h, w): (rows, columns).
+
+    At least 1 × 1; what is left of a cell at the right and at the bottom is not looked at.
+    """
+    columns, rows = max(1, luma.shape[1] // CELL), max(1, luma.shape[0] // CELL)
+    corner = luma[:-1, :-1]
+    edges = np.zeros((max(luma.shape[0], CELL), max(luma.shape[1], CELL)), np.uint8)
+    edges[: corner.shape[0], : corner.shape[1]] = cv2.add(
+        cv2.absdiff(luma[:-1, 1:], corner), cv2.absdiff(luma[1:, :-1], corner)
+    )
+    cut = edges[: rows * CELL, : columns * CELL]
+    return np.asarray(cv2.resize(cut, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def detail_share(cells: NDArray[np.uint8]) -> float:
