@@ -16,7 +16,7 @@ _REGIONS = 4  # the picture in 4 × 4 regions; each gives one tile with edges an
 
 
 def texture_cells(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Mean gradient (differences to the right and the lower neighbour) of each cell of ``luma`` (h, w): (rows, columns).
+    """Mean gradient (to the right and the lower neighbour) of each cell of ``luma`` (h, w): (rows, columns).
 
     At least 1 × 1; what is left of a cell at the right and at the bottom is not looked at.
     """
