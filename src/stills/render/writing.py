@@ -170,6 +170,10 @@ def name_values(
 ) -> dict[str, object]:
     """What a name template may name of a picture (:data:`stills.name_fields.FIELDS`); the cover's time is ``cover``."""
     time = values["time"]
+    if "shot" in values or time is None:
+        shot = values.get("shot")
+    else:
+        shot = shot_number([shot["start"] for shot in document["shots"]], time)
     return {
         "stem": stem_of(document["video"]["path"]),
         "recipe": recipe_of(document),
@@ -177,15 +181,15 @@ def name_values(
         "rank": number if rank is None else rank,
         "time": "cover" if time is None else time_name(time),
         "pts": 0 if time is None else values["pts"],
-        "shot": 0 if time is None else shot_number(document["shots"], time),
+        "shot": shot or 0,
         "score": values["score"],
         "person": person,
     }
 
 
-def shot_number(shots: Sequence[Document], time: float) -> int:
-    """Which of ``shots`` the moment ``time`` (seconds) is in, from 1; 0 where there are none."""
-    return bisect_right([shot["start"] for shot in shots[1:]], time) + 1 if shots else 0
+def shot_number(starts: Sequence[float], time: float) -> int:
+    """Which of the shots with these ``starts`` (seconds) the moment ``time`` is in, from 1; 0 where there are none."""
+    return max(1, bisect_right(starts, time)) if starts else 0
 
 
 def _files_of(folder: Path, recipe: str) -> set[str]:
