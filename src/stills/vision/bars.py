@@ -15,12 +15,16 @@ _LARGEST = 0.4  # of the picture, each side
 def find_bars(luma: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     """Black rows and columns at the edges of ``luma`` (h, w), in pixels: top, bottom, left, right.
 
-    All 0 where the whole picture is black. One dark frame proves nothing: see :func:`stable_bars`.
+    All 0 where one would be over 40 % of the picture: that is night, or a title on black. One dark frame proves
+    nothing: see :func:`stable_bars`.
     """
+    rows, columns = luma.shape
     top, bottom = _ends(luma, 1)
-    if top + bottom >= luma.shape[0]:
+    if max(top, bottom) > _LARGEST * rows:
         return 0, 0, 0, 0
-    left, right = _ends(luma[top : luma.shape[0] - bottom], 0)
+    left, right = _ends(luma[top : rows - bottom], 0)
+    if max(left, right) > _LARGEST * columns:
+        return 0, 0, 0, 0
     return top, bottom, left, right
 
 
@@ -28,17 +32,15 @@ def stable_bars(bars: NDArray[np.float32], lit: NDArray[np.bool_], shots: NDArra
     """The bars of each of n frames that hold throughout its shot: (n, 4) as shares: top, bottom, left, right.
 
     ``bars`` (n, 4) are those seen in each frame, ``lit`` (n,) says which frames are bright enough to tell, ``shots``
-    (n,) numbers the shots. A frame in a shot that is dark throughout takes what the lit shots agree on. Bars over 40 %
-    of the picture are no bars but night.
+    (n,) numbers the shots. A frame in a shot that is dark throughout takes what the lit shots agree on.
     """
     out = np.zeros((len(bars), 4), np.float32)
     if not len(bars):
         return out
-    known = lit & (bars <= _LARGEST).all(axis=1)
-    common = np.median(bars[known], axis=0) if known.any() else np.zeros(4, np.float32)
+    common = np.median(bars[lit], axis=0) if lit.any() else np.zeros(4, np.float32)
     for shot in np.unique(shots):
         here = shots == shot
-        seen = bars[here & known]
+        seen = bars[here & lit]
         out[here] = seen.min(axis=0) if len(seen) else common
     return out
 

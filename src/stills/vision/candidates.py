@@ -21,6 +21,7 @@ def choose_candidates(
     change_times: NDArray[np.float64],
     per_second: float,
     goodness: NDArray[np.float32],
+    *,
     measured: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
     """The best frame of each stretch of 1 / ``per_second`` seconds, and what a local change settled to: (n,).
@@ -45,15 +46,16 @@ def choose_candidates(
     clean = np.bincount(shots, weights=~transition, minlength=shots[-1] + 1) > 0
     allowed = ~transition | ~clean[shots]
     rank = np.where(measured, 1, 0) if measured is not None else np.zeros(n, np.int64)
-    chosen = _best(shots, stretches, allowed, rank, goodness)
+    chosen = _best(shots, stretches, allowed, rank=rank, score=goodness)
     settled, change = _settled(columns["local_change"], times, first)
-    return chosen | _best(shots, stretches, allowed & settled, rank, change)
+    return chosen | _best(shots, stretches, allowed & settled, rank=rank, score=change)
 
 
 def _best(
     shots: NDArray[np.intp],
     stretches: NDArray[np.int64],
     allowed: NDArray[np.bool_],
+    *,
     rank: NDArray[Any],
     score: NDArray[np.float32],
 ) -> NDArray[np.bool_]:

@@ -29,7 +29,7 @@ _SHARP = _COARSE / _FINE  # ratio of the energies of a step: a Gaussian's gradie
 _SMOOTH = 1.5  # scale from which every second pixel tells all
 _QUANTISATION = 1.0 / 12.0  # variance that rounding to whole grey levels adds
 _LEAST_ENERGY = 0.5  # grey levels² a pixel²: less is no edge
-_LEAST_SHARE = 0.04  # of the tile's energy: a direction in which a tile has hardly any edge tells nothing
+_LEAST_SHARE = 0.01  # of the tile's energy: a direction in which a tile has hardly any edge tells nothing
 _BEST = 0.25  # the tile a quarter down from the sharpest speaks for the picture
 _LEAST_TILES = 2  # one tile may be a logo
 

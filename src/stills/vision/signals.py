@@ -164,7 +164,7 @@ class SignalMeter:
 
     @property
     def latest(self) -> dict[str, float] | None:
-        """What is known already of the last frame, where it was measured in full: for a first idea of how good it is."""
+        """What is known already of the last frame, where it was measured in full: a first idea of how good it is."""
         if not self._at or self._at[-1] != len(self) - 1:
             return None
         every = self._every
