@@ -90,7 +90,7 @@ def measure_cover(path: PathLike, vision: Vision | None, *, max_pixels: int = MA
 
 def _decode(found: Cover, max_pixels: int) -> NDArray[np.uint8]:
     """Decode, turn upright, and put what is transparent on white."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     limit = min(max_pixels, MAX_COVER_PIXELS)
     try:
@@ -103,7 +103,7 @@ def _decode(found: Cover, max_pixels: int) -> NDArray[np.uint8]:
                 rgb = _as_rgb(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError as error:
         raise _UnreadableError("it has more pixels than is allowed") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise _UnreadableError(f"it is no picture that can be read ({found.format})") from error
     # What Pillow's decoders raise on damaged data, found by damaging pictures of each format.
     except (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error) as error:

@@ -46,8 +46,9 @@ _VIVID = 30.0  # colourfulness worth 63 %
 _TEXT, _NOISE = (0.03, 0.25), (3.0, 15.0)  # share of text, grey levels of noise: harmless, ruinous
 _EYES_CLOSED = 0.25  # of eyes_open; it is 0 where a blink coefficient says closed, and laughing eyes have over 0.4
 # Blurred and badly exposed are what is bad by itself and clearly worse than the better frames of this video: a soft or
-# dark film has thumbnails as well. (Least value, share of the 80th percentile.)
-_BLURRED, _FACE_BLURRED, _UNEXPOSED = (0.30, 0.45), (0.30, 0.45), (0.35, 0.5)
+# dark film has thumbnails as well, as long as anything is to be seen. (Bad below, share of the 80th percentile, bad
+# below in any video.)
+_BLURRED, _UNEXPOSED = (0.30, 0.45, 0.04), (0.35, 0.5, 0.05)
 _TITLE_LUMA, _TITLE_TEXT, _PAGE_TEXT = 45.0, 0.006, 0.3  # words on a dark ground; a page of text
 _DARK, _FAINT = 14.0, 16.0  # mean and deviation of the luma of a picture of nothing
 
@@ -154,7 +155,7 @@ def tiers(c: Candidates, parts: Mapping[str, Floats]) -> NDArray[np.int64]:
         closed
         | (~has & (words | nothing))
         | _low(sharp, sharp[~bad & ~has], _BLURRED) & ~has
-        | _low(parts["sharpness"], parts["sharpness"][~bad & has], _FACE_BLURRED) & has
+        | _low(parts["sharpness"], parts["sharpness"][~bad & has], _BLURRED) & has
         | _low(light, light[~bad], _UNEXPOSED)
     )
     tier = np.where(has & ~measured, UNSURE, CLEAN)
@@ -167,10 +168,10 @@ def has_faces(c: Candidates) -> NDArray[np.bool_]:
     return np.asarray(np.bincount(c.faces.of, minlength=len(c)) > 0)
 
 
-def _low(values: Floats, good: Floats, bounds: tuple[float, float]) -> NDArray[np.bool_]:
-    if not len(good):
-        return np.zeros(len(values), bool)
-    return np.asarray(values < min(bounds[0], bounds[1] * float(np.percentile(good, 80))))
+def _low(values: Floats, good: Floats, bounds: tuple[float, float, float]) -> NDArray[np.bool_]:
+    bad, share, hopeless = bounds
+    usual = float(np.percentile(good, 80)) if len(good) else 0.0
+    return np.asarray(values < max(hopeless, min(bad, share * usual)))
 
 
 def _by_candidate(c: Candidates, values: Floats, which: NDArray[np.bool_], otherwise: float) -> Floats:

@@ -44,8 +44,7 @@ class Spread:
         self._colors = colors / np.maximum(np.linalg.norm(colors, axis=1, keepdims=True), 1e-6)
         self._hash = c.hash[which]
         self._shot = c.shot[which]
-        self._tracks = _main_tracks(c, which)
-        self._together = _alike_tracks(index, self._tracks)
+        self._people = _shared_people(index, c, which)
 
     def choose(self, scores: NDArray[np.float64], tier: NDArray[np.int64], count: int, runners_up: int) -> list[int]:
         """Places of the chosen and, behind them, of the runners-up, each by what it adds.
@@ -81,7 +80,7 @@ class Spread:
             free &= ~same
             likeness = np.maximum(likeness, degree)
             shots[:] += (self._shot == self._shot[taken]) & (self._shot >= 0)
-            people[:] += self._shares_person(taken)
+            people[:] += self._people[taken]
 
         for taken in chosen:
             note(taken)
@@ -101,31 +100,23 @@ class Spread:
         same[one] = True
         return same, np.clip(picture, 0.0, 1.0) * colors
 
-    def _shares_person(self, one: int) -> NDArray[np.bool_]:
-        mine = self._tracks[one]
-        if not len(mine):
-            return np.zeros(len(self._tracks), bool)
-        known: NDArray[np.bool_] = np.logical_or.reduce(self._together[mine], axis=0)
-        return np.array([bool(len(t)) and bool(known[t].any()) for t in self._tracks])
 
+def _shared_people(index: Index, c: Candidates, which: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which finalists show the same person, by their main faces (m, m).
 
-def _main_tracks(c: Candidates, which: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """The tracks of the main faces of each finalist."""
+    Tracks are of one person by their embeddings, by the person stored in the place of those, else only with themselves.
+    """
     f = c.faces
-    keep = f.main & (f.track >= 0)
-    of, track = f.of[keep], f.track[keep]
-    first, last = np.searchsorted(of, which, side="left"), np.searchsorted(of, which, side="right")
-    return [track[a:b] for a, b in zip(first, last, strict=True)]
-
-
-def _alike_tracks(index: Index, shown: list[NDArray[np.int64]]) -> NDArray[np.bool_]:
-    """Which tracks are of one person: by embeddings, by the person stored in their place, else only by themselves."""
-    if not any(len(s) for s in shown):
-        return np.zeros((0, 0), bool)
+    place = np.full(len(c), -1, np.int64)
+    place[which] = np.arange(len(which))
+    keep = f.main & (f.track >= 0) & (place[f.of] >= 0)
+    if not keep.any():
+        return np.zeros((len(which), len(which)), bool)
     tracks = build_tracks(FaceColumns.of(index))
-    vectors = tracks.vector
-    alike: NDArray[np.bool_] = np.asarray(vectors @ vectors.T >= SAME_PERSON)
-    known = tracks.person >= 0
-    alike |= (tracks.person[:, None] == tracks.person[None, :]) & known[:, None] & known[None, :]
-    np.fill_diagonal(alike, True)
-    return alike
+    shown, column = np.unique(f.track[keep], return_inverse=True)
+    vectors, person = tracks.vector[shown], tracks.person[shown]
+    same = (vectors @ vectors.T >= SAME_PERSON) | ((person[:, None] == person[None, :]) & (person >= 0)[:, None])
+    np.fill_diagonal(same, True)
+    shows = np.zeros((len(which), len(shown)), np.float32)
+    shows[place[f.of[keep]], column] = 1.0
+    return np.asarray(shows @ same.astype(np.float32) @ shows.T > 0)
