@@ -50,12 +50,16 @@ def spoiled(columns: Columns) -> NDArray[np.bool_]:
     return bad
 
 
+def weighted(parts: Columns, weights: Mapping[str, float] = WEIGHTS) -> NDArray[np.float32]:
+    """The mean of ``parts`` by ``weights``; 0 where nothing weighs anything."""
+    total = sum(weights.values())
+    score = sum((weights[name] * parts[name] for name in weights), np.zeros(len(parts["sharpness"]), np.float32))
+    return np.asarray(score / total if total > 0 else score, np.float32)
+
+
 def goodness(columns: Columns, weights: Mapping[str, float] = WEIGHTS) -> NDArray[np.float32]:
     """The score of each frame, 0…1: the weighted mean of its parts, nearly nothing where it is spoiled."""
-    parts = frame_parts(columns)
-    total = sum(weights.values())
-    score = sum((weights[name] * parts[name] for name in weights), np.zeros(len(columns["sharpness"]), np.float32))
-    score = score / total if total > 0 else score
+    score = weighted(frame_parts(columns), weights)
     return np.asarray(np.where(spoiled(columns), SPOILED * score, score), np.float32)
 
 

@@ -54,7 +54,8 @@ def assemble(work: Work, fallbacks: tuple[Fallback, ...]) -> Index:
         models=model_hashes(models_of(work.layers)),
         report=report,
         fallbacks=fallbacks,
-        warnings=tuple(work.warnings),
+        warnings=(*work.warnings, *work.remarks),
+        cover=work.cover,
         partial=bool(work.failed or work.warnings or work.video.missing_end),
     )
 

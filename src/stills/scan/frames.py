@@ -10,8 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from stills.index.goodness import frame_parts, goodness, weighted
 from stills.index.schema import FRAMES
 from stills.media.decode import DecodedFrame
+from stills.vision.candidates import choose_candidates
+from stills.vision.signals import SignalMeter
 from stills.vision.transitions import CONTRAST_FLOOR, THUMB_SIZE, ShotChange, step_changes
 
 SUDDEN_CHANGE = 0.25
@@ -23,9 +26,9 @@ class FrameNotes:
 
     def __init__(self, *, signals: bool) -> None:
         """Nothing was seen yet."""
-        self.signals = signals
         self.times: list[float] = []
         self.analysed: list[bool] = []
+        self._meter = SignalMeter() if signals else None
         self._pts: list[int] = []
         self._keys: list[bool] = []
         self._thumbs: list[NDArray[np.uint8]] = []
@@ -33,30 +36,38 @@ class FrameNotes:
 
     def add(self, frame: DecodedFrame) -> bool:
         """Note ``frame``; whether the picture changed suddenly since the one before."""
+        self._pts.append(frame.pts)
+        self.times.append(frame.time)
+        self._keys.append(frame.is_key)
+        self.analysed.append(False)
+        return self._add_thumb(frame) if self._meter is None else self._meter.add(frame)
+
+    def _add_thumb(self, frame: DecodedFrame) -> bool:
         thumb = frame.small_luma(*THUMB_SIZE)
         contrast = float(cv2.meanStdDev(thumb)[1][0, 0])
         # A rough version of vision.transitions.distance, for nothing: it decides when to look, not where shots end.
         away = cv2.norm(thumb, self._thumbs[-1], cv2.NORM_L1) / thumb.size if self._thumbs else 0.0
         sudden = away >= SUDDEN_CHANGE * (0.5 * (contrast + self._contrast) + CONTRAST_FLOOR)
         self._contrast = contrast
-        self._pts.append(frame.pts)
-        self.times.append(frame.time)
-        self._keys.append(frame.is_key)
-        self.analysed.append(False)
         self._thumbs.append(thumb)
         return sudden
 
     @property
-    def score(self) -> float:
-        """How good the last frame is as a still, as far as it is known so early."""
-        return 0.0
+    def score(self) -> float | None:
+        """How good the last frame is as a still, as far as that is known so early; of most frames it is not."""
+        latest = None if self._meter is None else self._meter.latest
+        if latest is None:
+            return None
+        return float(weighted(frame_parts({name: np.array([value]) for name, value in latest.items()}))[0])
 
     def stacked(self) -> NDArray[np.uint8]:
         """All tiny pictures, (n, height, width)."""
+        if self._meter is not None:
+            return self._meter.thumbs
         return np.stack(self._thumbs) if self._thumbs else np.zeros((0, THUMB_SIZE[1], THUMB_SIZE[0]), np.uint8)
 
     def table(self, thumbs: NDArray[np.uint8], changes: Sequence[ShotChange], per_second: float) -> pa.Table:
-        """Rows of ``frames``; ``per_second`` of them become candidates for picks."""
+        """Rows of ``frames``; of those measured in full, ``per_second`` become candidates for picks."""
         flat = thumbs.reshape(len(thumbs), -1)
         columns: dict[str, Any] = {
             "pts": self._pts,
@@ -67,8 +78,25 @@ class FrameNotes:
             "contrast": flat.std(axis=1, dtype=np.float32),
             "change": step_changes(thumbs),
         }
+        if self._meter is not None:
+            columns |= self._signals(self._meter, thumbs, changes, per_second)
         absent = {f.name: pa.nulls(len(flat), f.type) for f in FRAMES if f.name not in columns}
         return pa.table(columns | absent, schema=FRAMES)
+
+    def _signals(
+        self, meter: SignalMeter, thumbs: NDArray[np.uint8], changes: Sequence[ShotChange], per_second: float
+    ) -> dict[str, Any]:
+        columns: dict[str, Any] = meter.finish(changes)
+        begins = np.array([c.time for c in changes])
+        chosen = choose_candidates(columns, meter.times, begins, per_second, goodness(columns), measured=meter.measured)
+        texts = [thumb.tobytes() if chosen[i] else None for i, thumb in enumerate(thumbs)]
+        bars = columns["bars"]
+        return {
+            **columns,
+            "bars": pa.FixedSizeListArray.from_arrays(pa.array(bars.reshape(-1)), bars.shape[1]),
+            "colors": pa.array([row.tobytes() for row in columns["colors"]], FRAMES.field("colors").type),
+            "thumb": pa.array(texts, FRAMES.field("thumb").type),
+        }
 
 
 def with_expressions(frames: pa.Table, expressions: Mapping[int, NDArray[np.float32]]) -> pa.Table:

@@ -19,6 +19,7 @@ from stills.errors import (
     IndexFormatError,
     InputError,
     LimitError,
+    MemoryLimitError,
     ModelError,
     StrictError,
 )
@@ -27,16 +28,18 @@ from stills.index.spill import trim_spill
 from stills.index.store import IndexStore
 from stills.media.sandbox import Pool, Stopper, Task, TaskResult
 from stills.media.source import content_id
+from stills.scan.budget import Budget, plan_memory
 from stills.scan.parameters import EFFORTS, ScanParameters, models_of, scan_parameters, with_needs
 from stills.scan.pictures import Pictures
 from stills.scan.plan import Segment, SegmentTask, plan_segments
-from stills.scan.pool import start_workers
+from stills.scan.pool import pool_limits, start_workers
 from stills.scan.watch import OutOfTimeError, Watch
 from stills.scan.work import Key, Work, around
 from stills.types import Effort, Fallback, Layer, ProgressCallback, VideoInfo
 
 if TYPE_CHECKING:
     from stills.media.packets import PacketIndex
+    from stills.scan.cover import CoverReading
     from stills.settings_model import Settings
 
 log = logging.getLogger(__name__)
@@ -108,39 +111,57 @@ class Scanner:
         path: str,
         *,
         layers: Iterable[Layer] = ("faces",),
+        quick: bool = False,
         on_progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> Index:
         """The index of the video at ``path``, from the cache or by scanning.
 
         An index made with more effort than asked serves too, and of one that lacks layers only those are measured. What
-        an interrupted scan finished is used. Raises ``InputError`` and its children where there is no video in the
-        file, ``ModelError`` where a model cannot be had, ``CancelledError``.
+        an interrupted scan finished is used. With ``quick``, the effort ``fast`` decodes key frames only. Raises
+        ``InputError`` and its children where there is no video in the file, ``ModelError`` where a model cannot be had,
+        ``CancelledError``.
         """
         started = time.monotonic()
         content = content_id(path)
         wanted = with_needs(layers)
         resume = self._settings.scan.resume
-        if resume and (found := self.find(content, wanted)) is not None:
+        if resume and (found := self.find(content, wanted, quick=quick)) is not None:
             log.info("%s is in the index", path)
             return replace(found, video=replace(found.video, path=path))
-        parameters = self._parameters(self._settings.scan.effort)
+        parameters = self._parameters(self._settings.scan.effort, quick=quick)
         known = self._load(content, parameters)
         missing = with_needs(wanted - known.layers) if known is not None and resume else wanted
         fallbacks = self._fallbacks(missing)
         self._ensure_models(path, missing)
         video, packets = self._probe(path, cancel)
+        hold = self._fit(missing, video).hold_bytes
         self._store.prepare(content, parameters.to_json())
-        work = Work(path, content, video, packets, parameters, missing, started)
+        work = Work(path, content, video, packets, parameters, missing, started, hold)
         if not resume:
             self._store.drop_segments(content, parameters.to_json())
         self._run(work, plan_segments(video, packets, parameters), on_progress, cancel)
+        if video.has_cover_art and missing >= {"signals", "faces"}:
+            self._measure_cover(work, cancel)
         return self._finish(work, fallbacks, known)
 
-    def find(self, content: str, layers: Iterable[Layer]) -> Index | None:
+    def _measure_cover(self, work: Work, cancel: CancelToken | None) -> None:
+        """Measure the picture that the container carries; one that cannot be read costs a warning, not the scan."""
+        args = (work.path, work.parameters, work.layers, self._settings.limits.max_pixels)
+        try:
+            reading: CoverReading = self._call("measure_cover_picture", args, work.path, cancel)
+        except (InputError, LimitError) as error:
+            work.remarks.append(f"the cover picture is left out: {error.message}")
+            return
+        work.cover = reading.values
+        work.remarks += reading.warnings
+
+    def find(self, content: str, layers: Iterable[Layer], *, quick: bool = False) -> Index | None:
         """The best index there is of ``content`` that answers for the settings' effort, or ``None``."""
-        for effort in EFFORTS[EFFORTS.index(self._settings.scan.effort) :]:
-            index = self._load(content, self._parameters(effort))
+        least = self._settings.scan.effort
+        looks = [self._parameters(least, quick=True)] if quick and least == "fast" else []
+        for parameters in (*looks, *map(self._parameters, EFFORTS[EFFORTS.index(least) :])):
+            index = self._load(content, parameters)
             if index is not None and index.layers >= set(layers):
                 return index
         return None
@@ -159,7 +180,8 @@ class Scanner:
         Ask in rising order. Asking raises ``CorruptVideoError`` where a frame that the scan saw cannot be decoded any
         more.
         """
-        return Pictures(index, sorted(set(pts)), lambda some: self.decode(index, some, cancel=cancel))
+        most = plan_memory(self._settings, (), index.video).picture_bytes
+        return Pictures(index, sorted(set(pts)), lambda some: self.decode(index, some, cancel=cancel), most)
 
     def decode(
         self, index: Index, pts: list[int], *, cancel: CancelToken | None = None
@@ -172,12 +194,15 @@ class Scanner:
         pictures: dict[int, NDArray[np.uint8]] = self._call("decode_pictures", args, path, cancel)
         return pictures
 
-    def _parameters(self, effort: Effort) -> ScanParameters:
+    def _parameters(self, effort: Effort, *, quick: bool = False) -> ScanParameters:
         from stills.models import place
 
         scan = self._settings.scan
         device = place("yunet", scan.device).device
-        return scan_parameters(effort, segment_seconds=scan.segment_seconds, precision=scan.precision, device=device)
+        parameters = scan_parameters(
+            effort, segment_seconds=scan.segment_seconds, precision=scan.precision, device=device
+        )
+        return replace(parameters, sparse_budget=(0.0, 0.0)) if quick and effort == "fast" else parameters
 
     def _ensure_models(self, path: str, layers: Iterable[Layer]) -> None:
         """Have the models here before any worker needs them: fetching is for the parent, which may use the network.
@@ -206,6 +231,17 @@ class Scanner:
         if fallbacks and self._settings.strict:
             raise StrictError(fallbacks[0].message, remedy="leave out --strict to accept this")
         return fallbacks
+
+    def _fit(self, layers: Iterable[Layer], video: VideoInfo) -> Budget:
+        """What memory allows for this video; workers that were started for more are ended."""
+        budget = plan_memory(self._settings, layers, video)
+        pool, limited = self._pool, self._settings.limits.max_memory is not None
+        share = budget.workers, pool_limits(self._settings, budget)
+        if limited and pool is not None and (pool.workers, pool.limits) != share:
+            self.close()
+        if self._pool is None:
+            self._pool = start_workers(self._settings, layers, budget)
+        return budget
 
     def _workers(self) -> Pool:
         if self._pool is None:
@@ -263,7 +299,8 @@ class Scanner:
             if result.key[1] == 0 and len(result.value) == 1:  # of many parts, none would be the whole segment
                 self._store.save_segment(work.content, work.parameters.to_json(), result.value[0])
             return []
-        if not isinstance(result.error, CorruptVideoError | LimitError):
+        limited = self._settings.limits.max_memory is not None and isinstance(result.error, MemoryLimitError)
+        if limited or not isinstance(result.error, CorruptVideoError | LimitError):
             result.unwrap()  # not about this place of the video: raises
         elif last_try:
             work.failed.append((segment, result.error))
@@ -289,7 +326,15 @@ class Scanner:
                 f"{_WORKER}:scan_part",
                 (
                     SegmentTask(
-                        work.path, work.video, work.packets, piece, work.parameters, work.layers, threads, spill
+                        work.path,
+                        work.video,
+                        work.packets,
+                        piece,
+                        work.parameters,
+                        work.layers,
+                        threads,
+                        spill,
+                        work.hold_bytes,
                     ),
                 ),
                 work.path,

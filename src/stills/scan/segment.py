@@ -61,11 +61,12 @@ class _Stretch:
     def __init__(self, task: SegmentTask, vision: Vision | None) -> None:
         self._task = task
         self._sparse = task.parameters.decode == "sparse"
-        self._notes = FrameNotes(signals="signals" in task.layers)
+        signals = "signals" in task.layers
+        self._notes = FrameNotes(signals=signals)
         # A share for either sort of picks.
-        hold = 0 if task.spill is None else task.hold_bytes // max(1, self._notes.signals + (vision is not None))
+        hold = 0 if task.spill is None else task.hold_bytes // max(1, signals + (vision is not None))
         self._faces = FaceCollector(task.video, task.parameters, vision, hold) if vision is not None else None
-        self._likely = LikelyPicks(hold, frame_bytes(task.video)) if self._notes.signals and hold else None
+        self._likely = LikelyPicks(hold, frame_bytes(task.video)) if signals and hold else None
         self._next_look = self._last_look = float("-inf")
         self._last_change = 0.0
 
@@ -89,8 +90,8 @@ class _Stretch:
             self._notes.analysed[-1] = True
             self._last_look = frame.time
             self._next_look = frame.time + _interval(parameters, frame.time - self._last_change)
-        if self._likely is not None:
-            self._likely.look(frame, self._notes.score)
+        if self._likely is not None and (score := self._notes.score) is not None:
+            self._likely.look(frame, score)
 
     def finish(self, stats: DecodeStats) -> SegmentRows:
         """The rows; frames of likely picks go into the spill."""

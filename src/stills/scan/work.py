@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stills.errors import StillsError
 from stills.index.store import SegmentRows
@@ -34,10 +35,13 @@ class Work:
     parameters: ScanParameters
     layers: frozenset[Layer]
     started: float
+    hold_bytes: int
     done: dict[Key, list[SegmentRows]] = field(default_factory=dict)
     failed: list[tuple[Segment, StillsError]] = field(default_factory=list)
     reached: dict[Key, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    cover: Mapping[str, Any] | None = None
     stopped: bool = False
     furthest: float = 0.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from stills.scan.plan import SegmentTask
 from stills.scan.segment import scan_segment
 from stills.types import Layer, VideoInfo
 from stills.vision import make_detector, make_embedder, make_expression, make_landmarker
+
+if TYPE_CHECKING:
+    from stills.scan.cover import CoverReading
 
 TRIM_BYTES = 4 << 20
 """Free memory at the end of a worker's heap that it keeps."""
@@ -53,6 +57,23 @@ def scan_part(task: SegmentTask) -> list[SegmentRows]:
     _settle()
     vision = _vision(task.parameters, task.layers) if "faces" in task.layers else None
     return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)))
+
+
+def measure_cover_picture(
+    path: str, parameters: ScanParameters, layers: frozenset[Layer], max_pixels: int
+) -> CoverReading:
+    """Measure the cover picture in ``path`` with the models of ``layers``."""
+    from stills.scan.cover import measure_cover
+
+    vision = _vision(parameters, layers) if "faces" in layers else None
+    return measure_cover(path, vision, max_pixels=max_pixels)
+
+
+def cover_rgb(path: str) -> NDArray[np.uint8] | None:
+    """The cover picture in ``path`` (RGB, height × width × 3), if there is one that can be read."""
+    from stills.scan.cover import cover_picture
+
+    return cover_picture(path)
 
 
 def decode_pictures(
