@@ -92,7 +92,7 @@ def find_candidates(
     key = np.where(border.near, border.frames - 10.0 + 0.1 * key, key)
     if by_hash:
         keep = _thinned(keep, time[rows], shot, key)
-    views = _views(frames.take(pa.array(keep)), time[rows[keep]], shot[keep], columns["flat"][keep], rules, by_hash)
+    views = _views(frames.take(pa.array(keep)), shot[keep], columns["flat"][keep], rules)
     return Candidates(
         pts=_numbers(frames, "pts", np.int64)[keep],
         time=time[rows[keep]],
@@ -186,22 +186,23 @@ def _thinned(
     return np.sort(keep[order[first]])
 
 
-def _views(
-    frames: pa.Table, time: NDArray[np.float64], shot: NDArray[np.intp], flat: NDArray[np.bool_],
-    rules: PresetRules, by_hash: bool,
-) -> Views:  # fmt: skip
+def _views(frames: pa.Table, shot: NDArray[np.intp], flat: NDArray[np.bool_], rules: PresetRules) -> Views:
+    """Views of ``frames``: from their tiny pictures, or where they have none, from their hashes."""
     colors = _pictures(frames["colors"], 64).astype(np.float32)
-    if by_hash:
+    if frames["thumb"].null_count:
         hashes = pc.fill_null(frames["hash"], pa.scalar(0, pa.uint64())).to_numpy()
         return views_of_hashes(hashes, flat, colors, rules)
-    neighbours = np.flatnonzero((np.diff(shot) == 0) & (np.diff(time) < _NEIGHBOURS))
+    near = np.diff(_numbers(frames, "time", np.float64)) < _NEIGHBOURS
+    neighbours = np.flatnonzero((np.diff(shot) == 0) & near)
     return views_of_thumbs(_pictures(frames["thumb"], WIDTH * HEIGHT), colors, neighbours, rules)
 
 
 def _pictures(column: pa.ChunkedArray, size: int) -> NDArray[np.uint8]:
     """A column of binary values of ``size`` bytes as (n, size); zeros where there is none."""
-    known = np.asarray(column.is_valid())
     values = b"".join(column.drop_null().to_pylist())
+    if not column.null_count:
+        return np.frombuffer(values, np.uint8).reshape(-1, size)
+    known = np.asarray(column.is_valid())
     out = np.zeros((len(known), size), np.uint8)
     out[known] = np.frombuffer(values, np.uint8).reshape(-1, size)
     return out

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,8 @@ class KeyframesOptions:
     """Which frames count as different, and how many are wanted.
 
     ``similarity`` (0…1): frames of a shot at least this similar are near-equals; ``None`` for 0.95. ``target``: this
-    many frames instead. ``per_shot``: at most this many of each shot. ``min_gap``, ``window``, ``start`` and ``end`` are
-    seconds; a frame counts as new again when nothing like it was seen for ``window`` (``None``: the preset's).
+    many frames instead. ``per_shot``: at most this many of each shot. ``min_gap``, ``window``, ``start`` and ``end``
+    are seconds; a frame counts as new again when nothing like it was seen for ``window`` (``None``: the preset's).
     ``weights`` change those of :data:`stills.index.goodness.WEIGHTS`.
     """
 
@@ -39,14 +38,50 @@ class KeyframesOptions:
     end: float | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what is out of range or contradicts itself (``UsageError``)."""
+        if self.preset not in PRESETS:
+            raise UsageError(f"there is no preset {self.preset!r}", remedy=f"use one of {', '.join(PRESETS)}")
+        if self.target is not None and self.similarity is not None:
+            raise UsageError(
+                "target and similarity contradict each other: either says how many frames there will be",
+                remedy="leave one of them out",
+            )
+        limits = (("target", self.target, 1), ("per_shot", self.per_shot, 1), ("min_gap", self.min_gap, 0))
+        for name, value, least in limits:
+            if value is not None and not value >= least:
+                raise UsageError(f"{name} must be {least} or more, not {value}")
+        if self.similarity is not None and not 0.0 <= self.similarity <= 1.0:
+            raise UsageError(f"similarity must be between 0 and 1, not {self.similarity}")
+        if self.window is not None and not self.window > 0.0:
+            raise UsageError(f"window must be more than 0 seconds, not {self.window}")
+        if self.start is not None and self.end is not None and not self.start < self.end:
+            raise UsageError(f"start ({self.start:g} s) must be before end ({self.end:g} s)")
+        unknown = sorted(set(self.weights) - set(WEIGHTS))
+        if unknown:
+            raise UsageError(f"there is no weight {', '.join(unknown)}", remedy=f"weights are {', '.join(WEIGHTS)}")
+        full = self.all_weights.values()
+        if not all(0.0 <= w < float("inf") for w in full) or not sum(full) > 0:
+            raise UsageError("weights must be 0 or more, and one of them more than 0")
+
+    @property
+    def all_weights(self) -> dict[str, float]:
+        """The weights of all parts, those not given as usual."""
+        return {**WEIGHTS, **self.weights}
+
+    @property
+    def rules(self) -> PresetRules:
+        """Those of the preset."""
+        return PRESETS[self.preset]
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What a kept frame stands for.
 
     ``shot`` is its number, from 1. ``stands_for`` other candidates look more like it than like any other kept frame of
-    their shot, from ``first`` to ``last`` (seconds). ``nearest`` is the time of the kept frame before it that looks most
-    like it, ``similarity`` how much; ``None`` and 0 for the first.
+    their shot, from ``first`` to ``last`` (seconds). ``nearest`` is the time of the kept frame before it that looks
+    most like it, ``similarity`` how much; ``None`` and 0 for the first.
     """
 
     pts: int
@@ -66,18 +101,23 @@ def select_keyframes(index: Index, options: KeyframesOptions | None = None) -> K
     one: that many frames, the most different, longest seen and best first; a smaller target gives a part of them.
 
     Raises:
-        UsageError: options out of range or in contradiction; an index without the layer ``signals``.
+        UsageError: the index is without the layer ``signals``.
         NothingFoundError: no frame lies between ``start`` and ``end``.
     """
     o = options or KeyframesOptions()
-    rules, weights = _checked(index, o)
-    window = rules.window if o.window is None else o.window
-    candidates = find_candidates(index, weights, rules, o.start, o.end)
+    if "signals" not in index.layers:
+        raise UsageError("this index has no measurements of pictures", remedy="scan the video with the layer signals")
+    window = o.rules.window if o.window is None else o.window
+    candidates = find_candidates(index, o.all_weights, o.rules, o.start, o.end)
     if not len(candidates):
         raise _nothing(index, o)
-    distinct = _group(candidates, TOLD_APART, window)
+    distinct = group(candidates, similarity=TOLD_APART, window=window)
     threshold = DEFAULT_SIMILARITY if o.similarity is None else o.similarity
-    groups = distinct if o.target is not None or threshold >= TOLD_APART else _group(candidates, threshold, window)
+    groups = (
+        distinct
+        if o.target is not None or threshold >= TOLD_APART
+        else group(candidates, similarity=threshold, window=window)
+    )
     ranking = _rank(index, candidates, groups, o)
     kept = groups.leaders[ranking.order]
     fallbacks = _fallbacks(candidates, o, len(kept), len(distinct.leaders))
@@ -96,7 +136,7 @@ def select_keyframes(index: Index, options: KeyframesOptions | None = None) -> K
         shots=index.shot_list(),
         similarity=round(used, 6),
         distinct=len(distinct.leaders),
-        settings=_settings(o, weights, window),
+        settings=asdict(replace(o, weights=o.all_weights, window=window)),
         dropped={reason: count for reason, count in dropped.items() if count},
         fallbacks=fallbacks,
     )
@@ -104,9 +144,9 @@ def select_keyframes(index: Index, options: KeyframesOptions | None = None) -> K
 
 def explain(index: Index, selection: KeyframesSelection) -> tuple[Explanation, ...]:
     """What each frame of ``selection``, which was made from ``index``, stands for; in order of time."""
-    known = KeyframesOptions.__dataclass_fields__
-    o = KeyframesOptions(**{name: value for name, value in selection.settings.items() if name in known})
-    candidates = find_candidates(index, o.weights, PRESETS[o.preset], o.start, o.end)
+    names = {f.name for f in fields(KeyframesOptions)}
+    o = KeyframesOptions(**{name: value for name, value in selection.settings.items() if name in names})
+    candidates = find_candidates(index, o.all_weights, o.rules, o.start, o.end)
     kept = np.searchsorted(candidates.pts, [pick.pts for pick in selection.frames])
     similarity, _ = candidates.views.compare(slice(0, len(candidates)), kept)
     own = candidates.shot[:, None] == candidates.shot[kept][None]
@@ -132,35 +172,6 @@ def explain(index: Index, selection: KeyframesSelection) -> tuple[Explanation, .
     return tuple(explained)
 
 
-def _checked(index: Index, o: KeyframesOptions) -> tuple[PresetRules, Mapping[str, float]]:
-    """The preset's rules and all weights. Raises ``UsageError``."""
-    if o.preset not in PRESETS:
-        raise UsageError(f"there is no preset {o.preset!r}", remedy=f"use one of {', '.join(PRESETS)}")
-    if o.target is not None and o.similarity is not None:
-        raise UsageError(
-            "a target and a similarity contradict each other: either says how many frames there will be",
-            remedy="leave one of them out",
-        )
-    for name, value, least in (("target", o.target, 1), ("per_shot", o.per_shot, 1), ("min_gap", o.min_gap, 0)):
-        if value is not None and not value >= least:
-            raise UsageError(f"{name} must be {least} or more, not {value}")
-    if o.similarity is not None and not 0.0 <= o.similarity <= 1.0:
-        raise UsageError(f"similarity must be between 0 and 1, not {o.similarity}")
-    if o.window is not None and not o.window > 0.0:
-        raise UsageError(f"window must be more than 0 seconds, not {o.window}")
-    if o.start is not None and o.end is not None and not o.start < o.end:
-        raise UsageError(f"start ({o.start:g} s) must be before end ({o.end:g} s)")
-    unknown = sorted(set(o.weights) - set(WEIGHTS))
-    if unknown:
-        raise UsageError(f"there is no weight {', '.join(unknown)}", remedy=f"weights are {', '.join(WEIGHTS)}")
-    weights = {**WEIGHTS, **o.weights}
-    if not all(w >= 0 for w in weights.values()) or not sum(weights.values()) > 0:
-        raise UsageError("weights must be 0 or more, and one of them more than 0")
-    if "signals" not in index.layers:
-        raise UsageError("this index has no measurements of pictures", remedy="scan the video with the layer signals")
-    return PRESETS[o.preset], weights
-
-
 def _nothing(index: Index, o: KeyframesOptions) -> NothingFoundError:
     times = index.frames["time"]
     if not len(times):
@@ -175,11 +186,6 @@ def _nothing(index: Index, o: KeyframesOptions) -> NothingFoundError:
     return NothingFoundError(
         f"no frame lies between {o.start or 0.0:g} s and {last if o.end is None else o.end:g} s", path=index.video.path
     )
-
-
-def _group(candidates: Candidates, similarity: float, window: float) -> Groups:
-    c = candidates
-    return group(c.views, c.time, c.shot, c.key, similarity=similarity, window=window)
 
 
 def _rank(index: Index, candidates: Candidates, groups: Groups, o: KeyframesOptions) -> Ranking:
@@ -229,8 +235,3 @@ def _fallbacks(candidates: Candidates, o: KeyframesOptions, kept: int, distinct:
         why = "as many as the other options allow" if bound and kept < distinct else "no others can be told apart"
         said.append(Fallback("fewer-frames", f"{kept} of {o.target} frames: {why}"))
     return tuple(said)
-
-
-def _settings(o: KeyframesOptions, weights: Mapping[str, float], window: float) -> dict[str, Any]:
-    full = replace(o, weights=dict(weights), window=window)
-    return {name: getattr(full, name) for name in KeyframesOptions.__dataclass_fields__}

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stills.select.candidates import Candidates
 from stills.select.pattern import POINTER_ENERGY, Pairs, only_pointers, repeated_shots
 from stills.select.similarity import Floats, Views
 
 _CHUNK = 128
 _REPEAT_ENERGY = 2.0
-"""How many times the energy that cannot be told apart two frames of a repeated shot may differ: it was encoded again."""
+"""How many times the energy that cannot be told apart frames of a repeated shot may differ: it was encoded again."""
 
 TOLD_APART = 1.0
 """A similarity that only frames reach that cannot be told apart."""
@@ -20,8 +21,11 @@ TOLD_APART = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """``leaders`` are the rows that stand for their near-equals, in order of time; ``leader`` (n,) says who stands for
-    each row, -1 for those in shots that repeat an earlier one. ``similar`` and ``repeated`` count rows left out."""
+    """Who stands for whom.
+
+    ``leaders`` are the rows that stand for their near-equals, in order of time; ``leader`` (n,) says who stands for
+    each row, -1 for those in shots that repeat an earlier one. ``similar`` and ``repeated`` count rows left out.
+    """
 
     leaders: NDArray[np.intp]
     leader: NDArray[np.intp]
@@ -54,35 +58,26 @@ class Nearness:
         return np.asarray(alike | (energy <= self.apart), np.bool_)
 
 
-def group(
-    views: Views,
-    time: NDArray[np.float64],
-    shot: NDArray[np.intp],
-    key: NDArray[np.float64],
-    *,
-    similarity: float,
-    window: float,
-) -> Groups:
+def group(c: Candidates, *, similarity: float, window: float) -> Groups:
     """The best of each run of near-equals.
 
     Candidates are visited from the best to the worst (``key``); one that is no near-equal of any chosen before it
-    within ``window`` seconds is chosen. So no two chosen ones are near-equals, and each stands for worse ones only. What
-    stays in view, or comes back within the window again and again, counts as seen all the while.
+    within ``window`` seconds is chosen. So no two chosen ones are near-equals, and each stands for worse ones only.
+    What stays in view, or comes back within the window again and again, counts as seen all the while.
     """
-    nearness = Nearness.of(views, similarity)
-    near, equal = _pairs(views, time, shot, nearness, window)
-    repeats = repeated_shots(equal, shot)
-    leader = _greedy(near, np.lexsort([time, -key]), repeats)
-    _merge_returning(views, time, shot, key, leader, nearness, window)
+    nearness = Nearness.of(c.views, similarity)
+    near, equal = _pairs(c, nearness, window)
+    repeats = repeated_shots(equal, c.shot)
+    leader = _greedy(near, np.lexsort([c.time, -c.key]), repeats)
+    _merge_returning(c, leader, nearness, window)
     leaders = np.flatnonzero(leader == np.arange(len(leader)))
-    repeated = int((repeats | (shot[leader] != shot)).sum())
+    repeated = int((repeats | (c.shot[leader] != c.shot)).sum())
     return Groups(leaders, leader, len(leader) - len(leaders) - repeated, repeated)
 
 
-def _pairs(
-    views: Views, time: NDArray[np.float64], shot: NDArray[np.intp], nearness: Nearness, window: float
-) -> tuple[Pairs, Pairs]:
+def _pairs(c: Candidates, nearness: Nearness, window: float) -> tuple[Pairs, Pairs]:
     """Near-equals and equals among candidates at most ``window`` seconds apart, sorted by their first row."""
+    time, shot = c.time, c.shot
     first = np.searchsorted(time, time - window)
     last = np.searchsorted(time, time + window, side="right")
     near: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
@@ -90,12 +85,12 @@ def _pairs(
     for a in range(0, len(time), _CHUNK):
         b = min(a + _CHUNK, len(time))
         lo, hi = int(first[a]), int(last[b - 1])
-        similarity, energy = views.compare(slice(a, b), slice(lo, hi))
+        similarity, energy = c.views.compare(slice(a, b), slice(lo, hi))
         band = np.abs(time[a:b, None] - time[None, lo:hi]) <= window
         same = shot[a:b, None] == shot[None, lo:hi]
         close = nearness.test(similarity, energy, same)
-        if views.rules.ignore_pointer:
-            _forgive_pointers(views, close, energy, band, a, lo)
+        if c.views.rules.ignore_pointer:
+            _forgive_pointers(c.views, close, np.where(band, energy, np.inf), (a, lo))
         rows, columns = np.nonzero(close & band)
         near.append((rows + a, columns + lo))
         rows, columns = np.nonzero(band & ~same & (energy <= _REPEAT_ENERGY * nearness.apart))
@@ -126,44 +121,42 @@ def _greedy(near: Pairs, order: NDArray[np.intp], out: NDArray[np.bool_]) -> NDA
     return leader
 
 
-def _forgive_pointers(
-    views: Views, close: NDArray[np.bool_], energy: Floats, band: NDArray[np.bool_], row: int, column: int
-) -> None:
-    """Mark pairs as ``close`` that differ by a pointer only. ``row`` and ``column`` are of the arrays' first element."""
+def _forgive_pointers(views: Views, close: NDArray[np.bool_], energy: Floats, origin: tuple[int, int]) -> None:
+    """Mark pairs as ``close`` that differ by a pointer only. ``origin`` is the pair at the arrays' first place."""
     if views.thumbs is None:
         return
-    rows, columns = np.nonzero(~close & band & (energy <= 2.0 * POINTER_ENERGY + views.apart))
+    rows, columns = np.nonzero(~close & (energy <= 2.0 * POINTER_ENERGY + views.apart))
     for a in range(0, len(rows), 1024):
         i, j = rows[a : a + 1024], columns[a : a + 1024]
-        same = only_pointers(views.thumbs[i + row], views.thumbs[j + column], 0.5 * views.apart)
+        same = only_pointers(views.thumbs[i + origin[0]], views.thumbs[j + origin[1]], 0.5 * views.apart)
         close[i[same], j[same]] = True
 
 
-def _merge_returning(
-    views: Views,
-    time: NDArray[np.float64],
-    shot: NDArray[np.intp],
-    key: NDArray[np.float64],
-    leader: NDArray[np.intp],
-    nearness: Nearness,
-    window: float,
-) -> None:
+def _merge_returning(c: Candidates, leader: NDArray[np.intp], nearness: Nearness, window: float) -> None:
     """Join groups that look alike and that follow each other within ``window`` seconds; changes ``leader``.
 
     The greedy choice compares leaders no farther apart than the window; what stays longer has one each window by then.
     """
-    count = len(leader)
+    count, time, key = len(leader), c.time, c.key
     known = leader >= 0
     seen_first, seen_last = np.full(count, np.inf), np.full(count, -np.inf)
     np.minimum.at(seen_first, leader[known], time[known])
     np.maximum.at(seen_last, leader[known], time[known])
     first, last, times = seen_first.tolist(), seen_last.tolist(), time.tolist()
+    leaders = np.flatnonzero(leader == np.arange(count))
+    # Until when anything was seen whose leader is at or before each: most leaders are alone and need no comparing.
+    until = np.maximum.accumulate(seen_last[leaders]) if len(leaders) else seen_last
+    older = np.searchsorted(time[leaders], time[leaders] - window)
     live: list[int] = []
     joined: dict[int, int] = {}
-    for row in np.flatnonzero(leader == np.arange(count)).tolist():
-        live = [i for i in live if last[i] >= first[row] - window]
+    for place, row in enumerate(leaders.tolist()):
+        begins = first[row] - window
+        if not joined and (older[place] == 0 or until[older[place] - 1] < begins):
+            live.append(row)
+            continue
+        live = [i for i in live if last[i] >= begins]
         apart = np.array([i for i in live if times[row] - times[i] > window], np.intp)
-        found = _most_alike(views, shot, row, apart, nearness) if len(apart) else None
+        found = _most_alike(c, row, apart, nearness) if len(apart) else None
         if found is None:
             live.append(row)
             continue
@@ -181,9 +174,7 @@ def _merge_returning(
         leader[known] = final[leader[known]]
 
 
-def _most_alike(
-    views: Views, shot: NDArray[np.intp], row: int, among: NDArray[np.intp], nearness: Nearness
-) -> int | None:
-    similarity, energy = views.compare(np.array([row]), among)
-    near = nearness.test(similarity, energy, (shot[among] == shot[row])[None])[0]
+def _most_alike(c: Candidates, row: int, among: NDArray[np.intp], nearness: Nearness) -> int | None:
+    similarity, energy = c.views.compare(np.array([row]), among)
+    near = nearness.test(similarity, energy, (c.shot[among] == c.shot[row])[None])[0]
     return int(among[np.where(near, similarity[0], -1.0).argmax()]) if near.any() else None

@@ -28,7 +28,8 @@ class Pairs:
 def repeated_shots(equal: Pairs, shot: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which candidates lie in a shot that repeats an earlier one: (n,).
 
-    ``equal`` are the pairs that cannot be told apart and lie within the window, ``shot`` (n,) the shots of the candidates.
+    ``equal`` are the pairs of different shots that are as good as equal and lie within the window; ``shot`` (n,) are
+    the shots of the candidates.
     """
     later, earlier = shot[equal.first], shot[equal.second]
     back = later > earlier

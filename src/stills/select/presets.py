@@ -20,9 +20,10 @@ class PresetRules:
 
     ``measure`` names the similarity (see :mod:`stills.select.similarity`): ``scene`` takes a subject that moves for the
     same picture, ``energy`` counts every lasting difference of brightness. ``grid`` is the number of columns and rows
-    that the tiny pictures are averaged to before they are compared. Energy is that of a difference: squared grey levels,
-    summed over the grid. Up to ``apart``, and what noise adds, two frames cannot be told apart. ``step`` is the
-    energy at which the measure ``energy`` has fallen to 0.95; it is at least ``step_over_noise`` times the noise's own. ``window`` is in seconds. ``every_shot``: a shot counts as new even where it looks much like another.
+    that the tiny pictures are averaged to before they are compared. Energy is that of a difference: squared grey
+    levels, summed over the grid. Up to ``apart``, and what noise adds, two frames cannot be told apart. ``step`` is
+    the energy at which the measure ``energy`` has fallen to 0.95; it is at least ``step_over_noise`` times the noise's
+    own. ``window`` is in seconds. ``every_shot``: a shot counts as new even where it looks much like another.
     ``ignore_pointer``: a change no larger than a mouse pointer, here and where it was before, is none.
     """
 
@@ -44,10 +45,18 @@ PRESETS: Mapping[Preset, PresetRules] = {
     # A line of ten letters changes the cells of a 1080p screen by 2,400 in all, a caret by 120, a pointer by 600
     # (30 × 30 pixels a cell; a letter inks 3 % of one). Between 720p and 4K that is half to twice as much.
     "screen": PresetRules(
-        "energy", (64, 36), window=60.0, apart=750.0, step=1500.0, step_over_noise=4.0, every_shot=False,
+        "energy",
+        (64, 36),
+        window=60.0,
+        apart=750.0,
+        step=1500.0,
+        step_over_noise=4.0,
+        every_shot=False,
         ignore_pointer=True,
-    ),  # fmt: skip
+    ),
     # 900: two and a half grey levels over the whole picture. Blocks of 4 × 4 cells leave a sixteenth of the speckle's
     # energy, so slow motion shows above it.
-    "medical": PresetRules("energy", (16, 9), window=20.0, apart=40.0, step=900.0, step_over_noise=6.0, every_shot=False),
+    "medical": PresetRules(
+        "energy", (16, 9), window=20.0, apart=40.0, step=900.0, step_over_noise=6.0, every_shot=False
+    ),
 }

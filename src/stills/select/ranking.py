@@ -13,6 +13,9 @@ _NEW_SHOT = 0.3
 """What a shot that has no frame yet counts, beside how different it looks (0…1): every shot, then more of those that
 change most."""
 
+_SEEN_BEFORE = 0.02
+"""Distance below which a shot counts less and less as new: it shows again what was shown elsewhere."""
+
 _LEAST_QUALITY = 0.5
 """How much of its worth the worst frame keeps: how good it is decides among like ones, not whether a scene is shown."""
 
@@ -22,8 +25,11 @@ _SHOT_SECONDS = (0.25, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """``order``: rows, the first is kept longest. ``similarity``: of each to its most similar predecessor; 0 for the
-    first. ``skipped`` counts rows left out by reason: too near in time, or too many of their shot."""
+    """In which order frames are kept.
+
+    ``order``: rows, the first is kept longest. ``similarity``: of each to its most similar predecessor; 0 for the
+    first. ``skipped`` counts rows left out by reason: too near in time, or too many of their shot.
+    """
 
     order: NDArray[np.intp]
     similarity: NDArray[np.float32]
@@ -45,7 +51,7 @@ def rank(
 
     This is greedy farthest-point traversal (Gonzalez, "Clustering to minimize the maximum intercluster distance",
     1985), weighted. It stops after ``limit`` frames. ``length`` (n,) are the seconds that each frame's shot lasts.
-    What ``per_shot`` and ``min_gap`` (seconds) forbid is passed over, so the order for a smaller limit is its beginning.
+    What ``per_shot`` and ``min_gap`` (seconds) forbid is passed over, so the order of fewer is the beginning of it.
     """
     count = len(time)
     worth = _worth(score, length)
@@ -57,7 +63,8 @@ def rank(
     order: list[int] = []
     everything = slice(0, count)
     while open_.any() and (limit is None or len(order) < limit):
-        gain = np.where(open_, (far + new_shot) * worth, np.float32(-1.0))
+        gain = (far + new_shot * np.minimum(1.0, far / _SEEN_BEFORE)) * worth
+        gain = np.where(open_, gain, np.float32(-1.0))
         row = int(gain.argmax())
         order.append(row)
         open_[row] = False

@@ -67,9 +67,7 @@ class Views:
     def take(self, rows: NDArray[np.intp]) -> Views:
         """Only the frames ``rows``."""
         thumbs = None if self.thumbs is None else self.thumbs[rows]
-        return replace(
-            self, blocks=self.blocks[rows], power=self.power[rows], colors=self.colors[rows], thumbs=thumbs
-        )
+        return replace(self, blocks=self.blocks[rows], power=self.power[rows], colors=self.colors[rows], thumbs=thumbs)
 
     def compare(self, rows: slice | NDArray[np.intp], columns: slice | NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Similarity (0…1) and energy of all pairs, each (rows, columns)."""
@@ -123,7 +121,9 @@ def block_means(thumbs: NDArray[np.uint8], columns: int, rows: int) -> Floats:
         part = thumbs[start : start + 512].astype(np.float32)
         if columns < WIDTH:
             part = part.reshape(-1, WIDTH) @ across
-        means[start : start + 512] = part.reshape(-1, rows, HEIGHT // rows, columns).mean(axis=2).reshape(-1, rows * columns)
+        means[start : start + 512] = (
+            part.reshape(-1, rows, HEIGHT // rows, columns).mean(axis=2).reshape(-1, rows * columns)
+        )
     means -= means.mean(axis=1, keepdims=True)
     return means
 
