@@ -38,6 +38,8 @@ class Limits:
         memory_mb: Resident memory of a worker in MiB (shared pages of the preloaded modules count), looked at ten
             times a second. Twice as much private memory, and 512 MiB, is a hard limit of the system's. Processes
             that a task starts do not count.
+        total_mb: Memory of all processes together in MiB, ours and the fork server's included, shared pages counted
+            once; looked at three times a second. Where it is too much, the busy worker with the most has to go.
         cpu_s: CPU seconds of one task, over all its threads, rounded up to whole seconds. Enforced by the kernel.
         wall_s: Seconds that one task may take.
         no_progress_s: Seconds that may pass between two calls of :func:`report` (or before the first).
@@ -46,6 +48,7 @@ class Limits:
     """
 
     memory_mb: float | None = None
+    total_mb: float | None = None
     cpu_s: float | None = None
     wall_s: float | None = None
     no_progress_s: float | None = None

@@ -19,6 +19,7 @@ from typing import Any
 
 from stills.errors import CancelledError, MemoryLimitError, StillsError, WorkerError
 from stills.media.sandbox import Limits, Task, TaskResult
+from stills.media.sandbox_memory import TotalWatch
 from stills.media.sandbox_server import Server, ServerLostError
 from stills.media.sandbox_wire import socket_pair
 from stills.media.sandbox_worker import Worker
@@ -47,6 +48,7 @@ class Engine:
         """Start the thread. ``setup`` is the initializer's import path and its arguments."""
         self._size = size
         self._limits = limits
+        self._total = TotalWatch(limits.total_mb)
         self._preload = preload
         self._config = (asdict(limits), *setup)
         self._max_crashes = max_crashes
@@ -177,9 +179,7 @@ class Engine:
         worker.send()
         interest = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.has_to_send else 0)
         with suppress(KeyError):  # its channel is at its end; its exit is on the way
-            key = self._selector.get_key(worker.channel)
-            if key.events != interest:
-                self._selector.modify(worker.channel, interest, key.data)
+            self._selector.modify(worker.channel, interest, self._selector.get_key(worker.channel).data)
 
     def _serve(self, worker: Worker, mask: int) -> None:
         """The channel of ``worker`` has something to read, or room to write."""
@@ -294,8 +294,8 @@ class Engine:
         printed = server.printed()
         how = server.close()
         last = printed.strip().rpartition("\n")[2]
-        error = WorkerError(f"the process that starts workers died ({how}{': ' + last if last else ''})")
-        error.with_details(printed)
+        said = f"the process that starts workers died ({how}{': ' + last if last else ''})"
+        error = WorkerError(said).with_details(printed)
         for worker in list(self._workers.values()):
             if worker.task is not None:
                 self._events.put(worker.result(None, WorkerError(error.message).with_details(printed)))
@@ -313,8 +313,9 @@ class Engine:
             if worker.sentence is None and (error := worker.trespass(self._limits)) is not None:
                 worker.sentence = error
                 self._retire(worker)
-        patience = self._limits.start_s
-        if self._server is not None and patience is not None and self._server.is_late(patience):
+        if self._server is not None and (worst := self._total.culprit(self._server.pid, self._workers.values())):
+            self._retire(worst)
+        if self._server is not None and self._server.is_late(self._limits.start_s):
             self._lose_server()
         while self._aborted and all(w.state != "dying" for w in self._workers.values()):
             self._aborted.pop().set()

@@ -62,13 +62,18 @@ class Server:
         finally:
             theirs.close()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def fileno(self) -> int:
         """The descriptor to wait on."""
         return self._control.fileno()
 
-    def is_late(self, patience: float) -> bool:
-        """Whether it is still not ready after ``patience`` seconds."""
-        return not self.ready and time.monotonic() - self.started > patience
+    def is_late(self, patience: float | None) -> bool:
+        """Whether it is still not ready after ``patience`` seconds (``None``: it never is)."""
+        return patience is not None and not self.ready and time.monotonic() - self.started > patience
 
     def spawn(self, number: int, fds: Sequence[int]) -> None:
         """Ask for a worker with these descriptors. Raises :class:`ServerLostError`."""

@@ -88,6 +88,11 @@ class Worker:
         except psutil.Error:
             self._process = None  # gone again; its exit is on the way
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id, once it was forked."""
+        return None if self._process is None else self._process.pid
+
     def ready(self) -> None:
         """Its initializer is done."""
         self.state = "idle"

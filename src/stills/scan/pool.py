@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from stills.media.sandbox import Limits, Pool
+from stills.scan.budget import Budget, plan_memory
 from stills.scan.parameters import PRELOAD, PRELOAD_MODELS, models_of
 from stills.types import Layer
 
@@ -14,16 +14,22 @@ if TYPE_CHECKING:
     from stills.settings_model import Settings
 
 
-def start_workers(settings: Settings, layers: Iterable[Layer] = ("faces",)) -> Pool:
+def start_workers(settings: Settings, layers: Iterable[Layer] = ("faces",), budget: Budget | None = None) -> Pool:
     """A pool as ``settings`` want it. Its fork server is starting when this returns; workers come with the first task.
 
-    Workers for ``layers`` without models start faster; they can measure the others too. Raises ``WorkerError`` where
-    processes cannot be started here.
+    Workers for ``layers`` without models start faster; they can measure the others too. ``budget`` is what memory
+    allows, by default for a video of which nothing is known yet. Raises ``WorkerError`` where processes cannot be
+    started here, ``MemoryLimitError`` where the settings allow too little for any video.
     """
-    limits = Limits(memory_mb=settings.limits.max_memory, no_progress_s=settings.limits.frame_timeout)
+    budget = budget or plan_memory(settings, layers)
     preload = (*PRELOAD, *PRELOAD_MODELS) if models_of(layers) else PRELOAD
-    return Pool(settings.scan.workers or _cores(), limits, preload=preload).start()
+    return Pool(budget.workers, pool_limits(settings, budget), preload=preload).start()
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def pool_limits(settings: Settings, budget: Budget) -> Limits:
+    """What a worker may take."""
+    return Limits(
+        memory_mb=budget.worker_mb,
+        total_mb=None if settings.limits.max_memory is None else settings.limits.max_memory * 1e6 / (1 << 20),
+        no_progress_s=settings.limits.frame_timeout,
+    )
