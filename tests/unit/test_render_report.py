@@ -200,7 +200,7 @@ def test_other_recipes_are_shown_as_galleries(tmp_path: Path) -> None:
     )
     got = page(tmp_path)
     assert len(find_results(tmp_path).results["film"]) == 3
-    assert "Keyframes, at 0:03.0" in [a.get("alt") for a in got.all("img")]
+    assert "Key frame 1, at 0:03.0" in [a.get("alt") for a in got.all("img")]
     assert "no face is large enough" in got.text
 
 

@@ -19,7 +19,8 @@ from stills._version import __version__
 from stills.errors import printable
 from stills.files import atomic_write
 from stills.render.embed import edge_for
-from stills.render.view import Links, Problem, VideoView, damaged, picture_count, video_view
+from stills.render.view import Problem, VideoView, damaged, found_in_all, video_view
+from stills.render.view_pictures import Links, picture_count
 
 if TYPE_CHECKING:
     import jinja2
@@ -70,7 +71,7 @@ def report_page(out: Path) -> str:
         .render(
             videos=videos,
             problems=found.problems,
-            people=sum(video.people_count for video in videos),
+            found=found_in_all(videos),
             policy=policy,
             style=style,
             script=script,

@@ -1,0 +1,97 @@
+"""What the report shows of a person: the best still, when they are on screen, and why that still was taken."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from stills.errors import printable
+from stills.render.metadata import clock
+from stills.render.view_pictures import Links, PictureView, picture_view
+from stills.render.view_words import Bar, at, label, length, parts, percent, share, span, why
+
+MAX_RUNNERS_UP = 8
+_SPOKEN_SPANS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A row of the report."""
+
+    anchor: str
+    name: str
+    picture: PictureView
+    more: list[PictureView]
+    score: str
+    score_share: float
+    parts: list[Bar]
+    screen_time: str
+    screen_share: str
+    appearances: int
+    facts: list[tuple[str, str]]
+    spans: list[Bar]
+    marks: list[tuple[float, str]]
+    spoken: str
+    runners_up: list[tuple[str, str, str]]
+
+
+def people_views(anchor: str, document: dict[str, Any], links: Links, edge: int) -> list[PersonView]:
+    """A row for each of the ``people`` of a result."""
+    duration = float(document["video"]["duration"])
+
+    def one_view(one: dict[str, Any]) -> PersonView:
+        return _person(f"{anchor}-p{int(one['id'])}", one, duration, links, edge)
+
+    with ThreadPoolExecutor() as threads:  # nearly all of it is Pillow, which lets go of the interpreter
+        return list(threads.map(one_view, document["people"]))
+
+
+def why_nobody(document: dict[str, Any]) -> str:
+    """What stands in place of rows where there are none."""
+    if document.get("reason"):
+        return printable(str(document["reason"]))
+    dropped = [f"{int(count):,} {printable(str(what))}" for what, count in document.get("dropped", {}).items() if count]
+    faces = f"Left out: {', '.join(dropped)}." if dropped else "No face was seen."
+    return f"Nobody was found in this video. {faces}"
+
+
+def runner_up(one: dict[str, Any]) -> tuple[str, str, str]:
+    """Time, score and reasons of a frame that was nearly taken."""
+    return clock(float(one["time"])), f"{float(one['score']):.2f}", why(one["reasons"])
+
+
+def _person(anchor: str, one: dict[str, Any], duration: float, links: Links, edge: int) -> PersonView:
+    name = f"Person {int(one['id'])}"
+    stills = one.get("stills") or [one["still"]]
+    pictures = [picture_view(still, name, links, edge) for still in stills]
+    best = stills[0]
+    spans = [(float(start), float(end)) for start, end in one["spans"]]
+    said = [f"{clock(start)} to {clock(end)}" for start, end in spans[:_SPOKEN_SPANS]]
+    if len(spans) > _SPOKEN_SPANS:
+        said.append(f"{len(spans) - _SPOKEN_SPANS} more times")
+    seconds = float(one["screen_time"])
+    facts = [
+        ("First seen", clock(float(one.get("first_seen", spans[0][0] if spans else 0)))),
+        ("Last seen", clock(float(one.get("last_seen", spans[-1][1] if spans else 0)))),
+        ("Face fills", f"{percent(float(one['area']))} of the picture"),
+        ("Faces analysed", f"{int(one['faces']):,}"),
+    ]
+    facts += [(label(str(key)), printable(str(value))) for key, value in one["attributes"].items()]
+    return PersonView(
+        anchor=anchor,
+        name=name,
+        picture=pictures[0],
+        more=pictures[1:],
+        score=f"{float(best['score']):.2f}",
+        score_share=share(best["score"]),
+        parts=parts(best["reasons"]),
+        screen_time=length(seconds),
+        screen_share=percent(seconds / duration) if duration > 0 else "",
+        appearances=len(spans),
+        facts=facts,
+        spans=[span(start, end, duration) for start, end in spans] if duration > 0 else [],
+        marks=[(at(s["time"], duration), f"{name}: still at {clock(float(s['time']))}") for s in stills],
+        spoken=f"{name} is on screen from {', '.join(said)}" if said else f"{name} is never on screen",
+        runners_up=[runner_up(r) for r in (one.get("runners_up") or [])[:MAX_RUNNERS_UP]],
+    )
