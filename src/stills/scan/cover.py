@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stills.scan.faces import Vision
     from stills.types import Box
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 """What a cover may be, whatever it calls itself: Pillow also reads formats that run programs, such as EPS."""
 
 MAX_COVER_PIXELS = 1 << 26
