@@ -23,7 +23,11 @@ BORDER_FRAMES = 2
 """Frames on either side of a cut that are left alone: encoders blur them, and some editors blend them."""
 
 _BORDER_SECONDS = 0.2
-"""Where frames were sampled, those farther than this from a cut are not near it, whatever their number."""
+"""Where frames were sampled, those farther than this from a cut are not near it, whatever their number (if the video
+has ten frames a second or more)."""
+
+_VARIABLE_MARGIN = 0.25
+"""Most seconds that ``BORDER_FRAMES`` last where the frame rate varies: they are reckoned at its lowest."""
 
 _GRADUAL_MARGIN = 0.08
 """Seconds around a dissolve or fade: its first and last mixed frames show hardly any of the other shot."""
@@ -82,7 +86,7 @@ def find_candidates(
     shot = shots.at(time[rows])
     columns["in_transition"] |= shots.in_gradual(time[rows])
     score = goodness(columns, weights)
-    border = shots.border_distance(time, rows, shot)
+    border = shots.border_distance(time, rows, shot, _margins(index, time))
     keep, dropped = _allowed(columns, shot, border.near)
     spoiled = not len(keep) and len(rows) > 0
     if spoiled:
@@ -145,8 +149,10 @@ class _Shots:
             found[a:b] = True
         return found
 
-    def border_distance(self, time: NDArray[np.float64], rows: NDArray[np.intp], shot: NDArray[np.intp]) -> _Border:
-        """For the frames ``rows`` of all frames' ``time``."""
+    def border_distance(
+        self, time: NDArray[np.float64], rows: NDArray[np.intp], shot: NDArray[np.intp], margins: tuple[float, float]
+    ) -> _Border:
+        """For the frames ``rows`` of all frames' ``time``; ``margins`` as of :func:`_margins`."""
         first = np.searchsorted(time, self.start - 5e-7)
         after = np.append(first[1:], len(time))
         has_left, has_right = shot > 0, shot < len(self.start) - 1
@@ -157,8 +163,18 @@ class _Shots:
         frames = np.minimum(
             np.where(has_left, rows - first[shot], np.inf), np.where(has_right, after[shot] - 1 - rows, np.inf)
         )
-        near = (frames < BORDER_FRAMES) & (seconds <= _BORDER_SECONDS)
+        near = ((frames < BORDER_FRAMES) & (seconds < margins[1])) | (seconds < margins[0])
         return _Border(np.maximum(seconds, 0.0), frames, near)
+
+
+def _margins(index: Index, time: NDArray[np.float64]) -> tuple[float, float]:
+    """Seconds from a cut that are near it in any case, and those from which no frame is."""
+    rate = index.video.frame_rate
+    most = max(_BORDER_SECONDS, BORDER_FRAMES / float(rate) if rate else 0.0) + 1e-6
+    if not index.video.variable_frame_rate or len(time) < 2:
+        return 0.0, most
+    longest = float(np.quantile(np.diff(time), 0.99))
+    return min(_VARIABLE_MARGIN, BORDER_FRAMES * longest) + 1e-6, most
 
 
 def _allowed(
