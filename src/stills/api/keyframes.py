@@ -38,8 +38,9 @@ class KeyframesResult(Result[KeyframesSelection]):
     def to_json(self) -> dict[str, Any]:
         """The result as ``keyframes.json`` holds it (schema ``stills/keyframes/1``), before pictures have files."""
         from stills.render.frames import keyframes_document
+        from stills.render.timeline_values import index_timeline
 
-        return keyframes_document(
+        document = keyframes_document(
             self.video,
             self.selection,
             self.scan,
@@ -49,6 +50,7 @@ class KeyframesResult(Result[KeyframesSelection]):
             warnings=self.index.warnings,
             partial=self.index.partial,
         )
+        return {**document, "timeline": index_timeline(self.index)}
 
     def _pts(self) -> list[int]:
         return sorted({pick.pts for pick in self.frames})

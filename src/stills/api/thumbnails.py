@@ -35,8 +35,9 @@ class ThumbnailsResult(Result[ThumbnailsSelection]):
     def to_json(self) -> dict[str, Any]:
         """The result as ``thumbnails.json`` holds it (schema ``stills/thumbnails/1``), before pictures have files."""
         from stills.render.frames import thumbnails_document
+        from stills.render.timeline_values import index_timeline
 
-        return thumbnails_document(
+        document = thumbnails_document(
             self.video,
             self.selection,
             self.scan,
@@ -46,6 +47,7 @@ class ThumbnailsResult(Result[ThumbnailsSelection]):
             warnings=self.index.warnings,
             partial=self.index.partial,
         )
+        return {**document, "timeline": index_timeline(self.index)}
 
     def _pts(self) -> list[int]:
         return sorted({pick.pts for pick in self.frames})

@@ -20,7 +20,8 @@ from stills.errors import printable
 from stills.files import atomic_write
 from stills.render.embed import edge_for
 from stills.render.view import Problem, VideoView, damaged, found_in_all, video_view
-from stills.render.view_pictures import Links, picture_count
+from stills.render.view_frames import shown_count
+from stills.render.view_pictures import Links
 
 if TYPE_CHECKING:
     import jinja2
@@ -53,7 +54,7 @@ def build_report(out: Path) -> Path:
 def report_page(out: Path) -> str:
     """The report over the results in ``out`` as HTML."""
     found = find_results(out)
-    edge = edge_for(sum(picture_count(d) for documents in found.results.values() for d in documents.values()))
+    edge = edge_for(sum(shown_count(d) for documents in found.results.values() for d in documents.values()))
     videos: list[VideoView] = []
     for number, (folder, documents) in enumerate(found.results.items(), 1):
         try:

@@ -170,7 +170,7 @@ def _video_facts(video: dict[str, Any]) -> list[str]:
 
 
 def _scan_words(scan: dict[str, Any]) -> str:
-    looked = f"{int(scan['frames_analysed']):,}"
+    looked = f"{int(scan['frames_analysed'] or scan['frames_decoded']):,}"  # with no choosing, none is analysed
     total = f" of {int(scan['frames_total']):,}" if scan["frames_total"] is not None else ""
     took = f"in {length(float(scan['seconds']))}"
     if scan.get("cached"):

@@ -10,8 +10,9 @@ from typing import Any
 
 from stills.errors import printable
 from stills.render.metadata import clock
+from stills.render.sheet import chosen
 from stills.render.view_people import MAX_RUNNERS_UP, runner_up
-from stills.render.view_pictures import Links, PictureView, picture_view
+from stills.render.view_pictures import Links, PictureView, picture_count, picture_view
 from stills.render.view_words import Bar, count, length, parts
 
 _NAMES = {"keyframes": ("key frame", "key frames"), "thumbnails": ("thumbnail", "thumbnails")}
@@ -19,14 +20,20 @@ _NAMES = {"keyframes": ("key frame", "key frames"), "thumbnails": ("thumbnail", 
 
 FRAME_RECIPES = frozenset(_NAMES)
 
+MOST_FRAMES = 600
+"""More of one result are not shown, but a choice of so many: a page must open."""
+
 _FEW_SHOTS = 12
 """So many are shown at once; a longer table opens when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameView:
-    """A frame with why it was taken. ``mark`` is its sign on the time line: its rank, where that is its name;
-    else ``rank`` says its place among those that a lower target would keep."""
+    """A frame with why it was taken.
+
+    ``mark`` is its sign on the time line: its rank, where that is its name; else ``rank`` says its place in the order
+    in which frames are kept.
+    """
 
     anchor: str
     name: str
@@ -71,7 +78,8 @@ def frames_view(anchor: str, recipe: str, document: dict[str, Any], links: Links
         number, frame = job
         name = f"{one[:1].upper()}{one[1:]} {number}"
         seconds = None if frame.get("time") is None else float(frame["time"])
-        notes = [f"Shot {max(1, bisect_right(starts, seconds))}"] if starts and seconds is not None else []
+        shot = frame.get("shot") or (bisect_right(starts, seconds) if seconds is not None else 0)
+        notes = [f"Shot {int(shot)}"] if shot else []
         if frame.get("faces"):
             notes.append(count(len(frame["faces"]), "face"))
         rank = "" if ranked or frame.get("rank") is None else f"Rank {int(frame['rank'])} of {total}"
@@ -88,10 +96,18 @@ def frames_view(anchor: str, recipe: str, document: dict[str, Any], links: Links
         )
 
     with ThreadPoolExecutor() as threads:  # nearly all of it is Pillow, which lets go of the interpreter
-        frames = list(threads.map(view, enumerate(document["frames"], 1)))
+        frames = list(threads.map(view, _shown(document)))
     summary = "Best first" if ranked else _how_chosen(document)
+    if len(frames) < total:
+        summary += f"; {len(frames)} of them are shown here"
     runners_up = [runner_up(r) for r in (document.get("runners_up") or [])[:MAX_RUNNERS_UP] if r["time"] is not None]
     return FramesView(count(total, one, many), summary if total else "", frames, runners_up, ranked)
+
+
+def shown_count(document: dict[str, Any]) -> int:
+    """How many pictures of a result, damaged or not, the report shows."""
+    frames = document.get("frames")
+    return min(len(frames), MOST_FRAMES) if isinstance(frames, list) else picture_count(document)
 
 
 def why_no_frame(document: dict[str, Any]) -> str:
@@ -120,17 +136,22 @@ def shots_view(document: dict[str, Any]) -> ShotsView:
 def extra_files(document: dict[str, Any], links: Links) -> list[tuple[str, str]]:
     """Words for, and links to, what lies beside a result: contact sheet, preview, timelines for other programs."""
     named: list[tuple[str, object]] = [("Contact sheet", document.get("sheet")), ("Preview", document.get("preview"))]
-    files = document.get("files")
-    named += [(printable(str(file)), file) for file in files] if isinstance(files, list) else []
-    out = []
-    for words, value in named:
-        file = value.get("file") if isinstance(value, dict) else value
-        if isinstance(file, str) and links.path(file):
-            out.append((words, links.href(file)))
-    return out
+    if str(document["schema"]).startswith("stills/shots/"):  # others list their pictures there
+        named += [(printable(str(file)), file) for file in document.get("files") or []]
+    return [(words, links.href(file)) for words, file in named if isinstance(file, str) and links.path(file)]
+
+
+def _shown(document: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The frames to show, with their numbers from 1."""
+    frames = document.get("frames") or []
+    return [(place + 1, frames[place]) for place in chosen(frames, MOST_FRAMES)]
 
 
 def _how_chosen(document: dict[str, Any]) -> str:
+    asked = document.get("settings") or {}
+    if asked.get("all") or asked.get("every"):
+        often = f"One frame every {printable(str(asked['every']))}" if asked.get("every") else "Every frame"
+        return f"{often}, with no choosing"
     said = []
     if document.get("target") is not None:
         said.append(f"{int(document['target']):,} wanted")
@@ -138,7 +159,8 @@ def _how_chosen(document: dict[str, Any]) -> str:
         said.append(f"none more alike than {float(document['similarity']):.2f}")
     if document.get("distinct") is not None:
         said.append(f"{count(int(document['distinct']), 'frame')} could be told apart")
-    return "; ".join(said)[:1].upper() + "; ".join(said)[1:]
+    words = "; ".join(said)
+    return words[:1].upper() + words[1:]
 
 
 def _way(way: str) -> str:
