@@ -74,6 +74,7 @@ class MadeUpPool:
     scanned: list[Segment] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     closed: bool = False
+    workers: int = 2
 
     def run(
         self,

@@ -110,7 +110,8 @@ class Result(Generic[Selected]):
         from stills.render.names import stem_of
 
         with scanner_for(self._scanner, self.settings) as scanner:
-            pictures = scanner.pictures(self.index, self._pts(), cancel=cancel)
+            depth = self.settings.output.bit_depth
+            pictures = scanner.pictures(self.index, self._pts(), bit_depth=depth, cancel=cancel)
             stem = name or stem_of(self.video.path)
             told = picture_progress(self.video, on_progress, cancel)
             return self._write(Path(out), stem, pictures, self._options(), told)

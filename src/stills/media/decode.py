@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["DecodePlan", "DecodeStats", "DecodedFrame", "FrameLook", "decode"]
+__all__ = ["DecodePlan", "DecodeStats", "DecodedFrame", "FrameLook", "decode", "packets_of"]
 
 DecodeMode = Literal["all", "references", "keys"]
 
@@ -127,7 +127,7 @@ def decode(
     hwaccel = require_cuda(info.codec) if plan.device == "cuda" else None
     runs = [_Run(0, plan.end_pts, None)]
     if plan.start_pts is not None or plan.times is not None:
-        packets = packets if packets is not None else _index(path, info)
+        packets = packets if packets is not None else packets_of(path, info)
         runs = _plan_runs(plan, packets)
     look = FrameLook.of(info)
     last: int | None = None
@@ -154,7 +154,8 @@ def decode(
         )
 
 
-def _index(path: PathLike, info: VideoInfo) -> PacketIndex:
+def packets_of(path: PathLike, info: VideoInfo) -> PacketIndex:
+    """The packets of ``info``'s stream in ``path``, for several calls of :func:`decode`. Raises what that raises."""
     with open_source(path) as container:
         return list_packets(container, _stream(container, info))
 

@@ -19,7 +19,7 @@ from stills.media.sandbox import Task, TaskResult
 from stills.types import COVER_PTS, VideoInfo
 
 DECODED_BYTES = 96 << 20
-"""Decoded pictures that are held at a time."""
+"""Decoded pictures that are held at a time, where nothing else is said."""
 
 LEAST_SECONDS = 4.0
 """Seconds of video that a worker is to decode for its part of the pictures: opening the file costs it 0.1 to 0.3 s."""
@@ -43,9 +43,15 @@ class Pictures(Mapping[int, Rgb]):
     ``COVER_PTS`` stands for the cover picture embedded in the file, which has 8 bits a channel always.
     """
 
-    def __init__(self, index: Index, pts: list[int], decode: Decode, bit_depth: int = 8) -> None:
-        """``pts`` in rising order; ``bit_depth`` is what ``decode`` makes, 8 or 16 bits a channel."""
+    def __init__(
+        self, index: Index, pts: list[int], decode: Decode, *, bit_depth: int = 8, held_bytes: int = DECODED_BYTES
+    ) -> None:
+        """``pts`` in rising order; ``bit_depth`` is what ``decode`` makes, 8 or 16 bits a channel.
+
+        As many pictures are decoded at a time as fit into ``held_bytes``, one at least.
+        """
         self._index, self._pts, self._decode_all, self._bit_depth = index, pts, decode, bit_depth
+        self._held_bytes = held_bytes
         self._known = frozenset(pts)
         self._spill = None if index.folder is None else Path(index.folder) / "spill"
         self._ready: dict[int, Rgb] = {}
@@ -80,7 +86,7 @@ class Pictures(Mapping[int, Rgb]):
     def _decode(self, pts: int) -> None:
         """The picture at ``pts`` and the next few that are not in the spill: one pass over the video for all."""
         video = self._index.video
-        few = max(1, DECODED_BYTES // max(1, video.width * video.height * 3 * self._bit_depth // 8))
+        few = max(1, self._held_bytes // max(1, video.width * video.height * 3 * self._bit_depth // 8))
         # The one asked for may be in the spill and damaged.
         later = self._pts[bisect_right(self._pts, pts) :]
         missing = (p for p in later if not (self._spill and has_spill(self._spill, p)))
@@ -91,7 +97,7 @@ class Pictures(Mapping[int, Rgb]):
 
 
 def decode_picks(
-    run: Run, index: Index, pts: Sequence[int], *, workers: int, threads: int, bit_depth: int, max_pixels: int
+    run: Run, index: Index, pts: Sequence[int], *, workers: int, threads: int, bit_depth: int
 ) -> dict[int, Rgb]:
     """The pictures at ``pts`` (rising), decoded by up to ``workers`` tasks at once; those that fail are missing.
 
@@ -105,17 +111,19 @@ def decode_picks(
     parts += [[COVER_PTS]] if COVER_PTS in pts else []
     while parts:
         tasks = [
-            Task(number, f"{_WORKER}:cover", (path, max_pixels), path)
+            Task(number, f"{_WORKER}:cover_rgb", (path,), path)
             if part == [COVER_PTS]
             else Task(number, f"{_WORKER}:decode_pictures", (path, index.video, part, threads, device, bit_depth), path)
             for number, part in enumerate(parts)
         ]
         again: list[list[int]] = []
         for result in run(tasks):
+            part = parts[result.key]
             if isinstance(result.error, CorruptVideoError):
-                part = parts[result.key]
                 again += [[p] for p in part] if len(part) > 1 else []
                 _log.warning("%s: %s", printable(path), result.error.message)
+            elif part == [COVER_PTS]:
+                found |= {} if result.unwrap() is None else {COVER_PTS: result.value}
             else:
                 found |= result.unwrap()
         parts = again

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from stills.cancel import CancelToken
 from stills.errors import (
@@ -30,7 +27,7 @@ from stills.media.sandbox import Pool, Stopper, Task, TaskResult
 from stills.media.source import content_id
 from stills.scan.budget import Budget, plan_memory
 from stills.scan.parameters import EFFORTS, ScanParameters, models_of, scan_parameters, with_needs
-from stills.scan.pictures import Pictures
+from stills.scan.pictures import Pictures, Rgb, decode_picks
 from stills.scan.plan import Segment, SegmentTask, plan_segments
 from stills.scan.pool import pool_limits, start_workers
 from stills.scan.watch import OutOfTimeError, Watch
@@ -58,6 +55,7 @@ class Scanner:
         self._settings = settings
         self._store = IndexStore(settings.cache_folder)
         self._pool = pool
+        self._layers: frozenset[Layer] = frozenset()
         self._no_models: tuple[str, ModelError] | None = None
 
     def __enter__(self) -> Self:
@@ -134,6 +132,7 @@ class Scanner:
         missing = with_needs(wanted - known.layers) if known is not None and resume else wanted
         fallbacks = self._fallbacks(missing)
         self._ensure_models(path, missing)
+        self._layers = missing  # for the workers, should none have been started
         video, packets = self._probe(path, cancel)
         hold = self._fit(missing, video).hold_bytes
         self._store.prepare(content, parameters.to_json())
@@ -174,25 +173,37 @@ class Scanner:
             log.warning("%s: %s; it is scanned again", error.path, error.message)
             return None
 
-    def pictures(self, index: Index, pts: Iterable[int], *, cancel: CancelToken | None = None) -> Pictures:
-        """The upright SDR pictures (RGB, height × width × 3, uint8) of the frames at ``pts``, made when asked for.
+    def pictures(
+        self, index: Index, pts: Iterable[int], *, bit_depth: int = 8, cancel: CancelToken | None = None
+    ) -> Pictures:
+        """The upright SDR pictures (RGB, height × width × 3) of the frames at ``pts``, made when asked for.
 
+        They are uint8, or uint16 with a ``bit_depth`` of 16; ``COVER_PTS`` stands for the cover picture, always uint8.
         Ask in rising order. Asking raises ``CorruptVideoError`` where a frame that the scan saw cannot be decoded any
         more.
         """
+
+        def decode(some: list[int]) -> dict[int, Rgb]:
+            return self.decode(index, some, bit_depth=bit_depth, cancel=cancel)
+
         most = plan_memory(self._settings, (), index.video).picture_bytes
-        return Pictures(index, sorted(set(pts)), lambda some: self.decode(index, some, cancel=cancel), most)
+        return Pictures(index, sorted(set(pts)), decode, bit_depth=bit_depth, held_bytes=most)
 
     def decode(
-        self, index: Index, pts: list[int], *, cancel: CancelToken | None = None
-    ) -> dict[int, NDArray[np.uint8]]:
-        """Decode the pictures at ``pts`` in a worker; those that fail are missing. Raises ``InputError``."""
-        path, device = index.video.path, str(index.parameters["device"])
+        self, index: Index, pts: list[int], *, bit_depth: int = 8, cancel: CancelToken | None = None
+    ) -> dict[int, Rgb]:
+        """Decode the pictures at ``pts`` in the workers; those that fail are missing. Raises ``InputError``."""
+        path = index.video.path
         if content_id(path) != index.content:  # its frames have the same times, but show something else
             raise InputError("the file is not the one that was scanned", path=path, remedy="scan it again")
-        args = (path, index.video, pts, self._settings.scan.threads, device)
-        pictures: dict[int, NDArray[np.uint8]] = self._call("decode_pictures", args, path, cancel)
-        return pictures
+        pool, threads = self._workers(), self._settings.scan.threads
+        # Where memory is limited, it was planned for one decoder beside the pictures that wait.
+        workers = pool.workers if self._settings.limits.max_memory is None else 1
+
+        def run(tasks: Sequence[Task]) -> Iterator[TaskResult]:
+            return pool.run(tasks, cancel=cancel)
+
+        return decode_picks(run, index, pts, workers=workers, threads=threads, bit_depth=bit_depth)
 
     def _parameters(self, effort: Effort, *, quick: bool = False) -> ScanParameters:
         from stills.models import place
@@ -245,7 +256,7 @@ class Scanner:
 
     def _workers(self) -> Pool:
         if self._pool is None:
-            self._pool = start_workers(self._settings)
+            self._pool = start_workers(self._settings, self._layers)
         return self._pool
 
     def _probe(self, path: str, cancel: CancelToken | None) -> tuple[VideoInfo, PacketIndex]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stills.index.store import SegmentRows
-from stills.media.decode import DecodePlan, decode
+from stills.media.decode import DecodePlan, decode, packets_of
 from stills.media.packets import PacketIndex
 from stills.media.probe import probe_with_packets
 from stills.media.sandbox import report
@@ -44,6 +45,7 @@ class _Loaded:
 
 
 _loaded: list[_Loaded] = []  # at most one: a worker keeps its models between segments
+_listed: list[tuple[tuple[str, int, int, int], PacketIndex]] = []  # at most one, by path, size, time of change, stream
 
 
 def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
@@ -76,16 +78,28 @@ def cover_rgb(path: str) -> NDArray[np.uint8] | None:
     return cover_picture(path)
 
 
-def decode_pictures(
-    path: str, video: VideoInfo, pts: Sequence[int], threads: int, device: str
-) -> dict[int, NDArray[np.uint8]]:
-    """The upright SDR pictures (RGB, height × width × 3) of the frames at ``pts``; those that fail are missing."""
+def decode_pictures(  # noqa: PLR0917 - tasks are called by position
+    path: str, video: VideoInfo, pts: Sequence[int], threads: int, device: str, bit_depth: int = 8
+) -> dict[int, NDArray[np.uint8] | NDArray[np.uint16]]:
+    """The upright SDR pictures (RGB, height × width × 3) of the frames at ``pts``; those that fail are missing.
+
+    They have ``bit_depth`` bits a channel: 8 or 16.
+    """
     plan = DecodePlan(times=tuple(pts), threads=threads, device="cuda" if device == "cuda" else "cpu")
-    pictures = {}
-    for frame in decode(path, video, plan):
-        pictures[frame.pts] = frame.picture()
+    pictures: dict[int, NDArray[np.uint8] | NDArray[np.uint16]] = {}
+    for frame in decode(path, video, plan, _packets(path, video)):
+        pictures[frame.pts] = frame.picture16() if bit_depth == 16 else frame.picture()
         report(frame.pts)
     return pictures
+
+
+def _packets(path: str, video: VideoInfo) -> PacketIndex:
+    """The packets of ``path``, kept for the next pictures of it: listing those of a film takes 0.1 s and more."""
+    about = os.stat(path)
+    key = (path, about.st_size, about.st_mtime_ns, video.stream_index)
+    if not _listed or _listed[0][0] != key:
+        _listed[:] = [(key, packets_of(path, video))]
+    return _listed[0][1]
 
 
 def _vision(parameters: ScanParameters, layers: Collection[Layer]) -> Vision:
