@@ -24,6 +24,31 @@ _FLAGS = (
     "--disable-dev-shm-usage", "--remote-debugging-pipe",
 )  # fmt: skip
 
+CONTRAST = """
+(() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const linear = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = (c) => 0.2126 * linear(c[0]) + 0.7152 * linear(c[1]) + 0.0722 * linear(c[2]);
+  const behind = (e) => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c.length === 3 || c[3] === 1) { return c; }
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || !e.checkVisibility() || e.closest("svg, script, .skip")) { continue; }
+    const pair = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((a, b) => b - a);
+    found.push([(pair[0] + 0.05) / (pair[1] + 0.05), e.className + " " + walker.currentNode.textContent.trim()]);
+  }
+  return found;
+})()
+"""
+"""The contrast (WCAG 2.2, 1.4.3) of every text on a page to what is behind it, with its words."""
+
 
 def find_chromium() -> str:
     """Chromium's path. Without one the test is skipped, but fails where ``CI=true``: there it has to be."""
@@ -154,3 +179,9 @@ class Browser:
             data = os.read(self._read, 1 << 20)
             assert data, "Chromium ended"
             self._buffer += data
+
+
+def complaints(browser: Browser) -> list[dict[str, Any]]:
+    """Console messages, violations of the content policy, exceptions and dialogs."""
+    bad = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Page.javascriptDialogOpening")
+    return [event for event in browser.events if event["method"] in bad]

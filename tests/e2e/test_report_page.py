@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
-from browser import Browser
+from browser import CONTRAST, Browser, complaints
 from render_samples import ASTRONAUT_FACE, person, pick, report, selection, video
 from stills.render.names import folder_names
 from stills.render.pictures import OutputOptions
@@ -24,30 +23,6 @@ from stills.types import Box, Fallback
 
 HOSTILE = "a\"><script>document.title='broken in'</script><img src=x onerror=alert(1)> {{ 7 }} %41#?.mkv"
 LONG = "a-name-without-any-blank-" * 4 + ".mp4"
-
-CONTRAST = """
-(() => {
-  const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-  const linear = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const light = (c) => 0.2126 * linear(c[0]) + 0.7152 * linear(c[1]) + 0.0722 * linear(c[2]);
-  const behind = (e) => {
-    for (; e; e = e.parentElement) {
-      const c = parse(getComputedStyle(e).backgroundColor);
-      if (c.length === 3 || c[3] === 1) { return c; }
-    }
-    return [255, 255, 255];
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const e = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !e.checkVisibility() || e.closest("svg, script, .skip")) { continue; }
-    const pair = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((a, b) => b - a);
-    found.push([(pair[0] + 0.05) / (pair[1] + 0.05), e.className + " " + walker.currentNode.textContent.trim()]);
-  }
-  return found;
-})()
-"""
 
 
 def scene(seed: int, x: int, scale: float) -> tuple[NDArray[np.uint8], Box]:
@@ -92,12 +67,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with Browser(tmp_path_factory.mktemp("profile")) as one:
         yield one
-
-
-def complaints(browser: Browser) -> list[dict[str, Any]]:
-    """Console messages, violations of the content policy, exceptions and dialogs."""
-    bad = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Page.javascriptDialogOpening")
-    return [event for event in browser.events if event["method"] in bad]
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280, 2000])

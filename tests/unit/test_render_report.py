@@ -1,86 +1,24 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from PIL import Image
 
-from render_samples import person, pick, picture, report, selection, video
+from render_samples import picture
+from report_samples import HOSTILE, page, write
 from stills.errors import OutputError
 from stills.render.embed import edge_for
-from stills.render.names import folder_names
-from stills.render.pictures import OutputOptions
 from stills.render.report import FAILURES, build_report, find_results, report_page, results_of
-from stills.render.results import people_document, to_json, write_people
-from stills.types import Box, Fallback
-
-FACE: Box = (60.0, 20.0, 30.0, 40.0)
-HOSTILE = "x\"><script>alert(1)</script><img src=x onerror=alert(2)>' & {{ 7*7 }} %2e%2e #?\u202e.mkv"
-VOID = {"meta", "link", "img", "br", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """Elements with their attributes, text, and whether every tag is closed in order."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.stack: list[str] = []
-        self.words: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self.stack == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.stack.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.stack.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.stack and self.stack[-1] not in ("style", "script"):
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-def write(out: Path, name: str = "film.mp4", *, people: int = 2, **changes: Any) -> dict[str, Any]:
-    everyone = [
-        person(1, [(1.0, 4.0), (28.0, 33.5)], [pick(30.0, box=FACE), pick(2.0, 0.6, FACE)], [pick(3.2, 0.61, FACE)]),
-        person(2, [(50.0, 52.0)], [pick(51.0, 0.5, FACE)]),
-    ][:people]
-    doc = people_document(
-        video(name, warnings=changes.pop("warnings", ())),
-        selection(*everyone),
-        report(),
-        {},
-        {},
-        changes.pop("fallbacks", []),
-        **changes,
-    )
-    frames = {s["pts"]: picture(160, 90, n) for n, p in enumerate(doc["people"]) for s in p["stills"]}
-    write_people(out, folder_names([name], str)[0], doc, frames, OutputOptions(crops=True))
-    return doc
+from stills.render.results import to_json
+from stills.types import Fallback
 
 
 def failed(out: Path, *inputs: dict[str, str | None]) -> None:
     (out / FAILURES).parent.mkdir(exist_ok=True)
     (out / FAILURES).write_text(json.dumps(inputs))
-
-
-def page(out: Path) -> Page:
-    return Page(build_report(out).read_text(encoding="utf-8"))
 
 
 def test_a_person_a_row_with_what_is_known(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def frames_view(anchor: str, recipe: str, document: dict[str, Any], links: Links
     def view(job: tuple[int, dict[str, Any]]) -> FrameView:
         number, frame = job
         name = f"{one[:1].upper()}{one[1:]} {number}"
-        seconds = None if frame.get("time") is None else float(frame["time"])
+        seconds = None if frame["time"] is None else float(frame["time"])
         shot = frame.get("shot") or (bisect_right(starts, seconds) if seconds is not None else 0)
         notes = [f"Shot {int(shot)}"] if shot else []
         if frame.get("faces"):
