@@ -7,7 +7,7 @@ import os
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -114,7 +114,8 @@ class Result(Generic[Selected]):
             pictures = scanner.pictures(self.index, self._pts(), bit_depth=depth, cancel=cancel)
             stem = name or stem_of(self.video.path)
             told = picture_progress(self.video, on_progress, cancel)
-            return self._write(Path(out), stem, pictures, self._options(), told)
+            options = replace(self._options(), waiting_bytes=pictures.held_bytes)
+            return self._write(Path(out), stem, pictures, options, told)
 
 
 def picture_progress(video: VideoInfo, on_progress: ProgressCallback | None, cancel: CancelToken | None) -> OnPicture:

@@ -165,7 +165,9 @@ def _stage(stage: Path, document: Document, pictures: Mapping[int, Rgb], options
         _log.warning(missing(document, f"as number {frame.number}", frame.values["time"]))
 
     frames = sorted(_named(document, options), key=lambda f: (f.pts, f.number))
-    yield from encode_all(((f.pts, f) for f in frames), pictures, stage_one, on_missing)
+    yield from encode_all(
+        ((f.pts, f) for f in frames), pictures, stage_one, on_missing, waiting_bytes=options.waiting_bytes
+    )
     there = [frame for frame in frames if frame.values["file"] is not None]
     if there and options.sheet is not None:
         yield _sheet(stage, document, options)

@@ -27,6 +27,9 @@ DEFAULT_QUALITY = 92
 DEFAULT_COMPRESSION = 6
 """PNG; zlib's own default. 9 takes twice as long for 2 %, measured on film material."""
 
+WAITING_BYTES = 192 << 20
+"""Seven pictures of 4K, three with 16 bits."""
+
 _LARGEST_SIDE: dict[PictureFormat, int] = {"jpeg": 65535, "png": 2**31 - 1, "webp": 16383, "avif": 32768}
 """Pixels; what each format can store, and for AVIF what libavif reads."""
 
@@ -59,6 +62,7 @@ class OutputOptions:
     :func:`stills.render.fit.fit`. ``crops`` adds a picture of the face beside every still of a person.
     ``name_template`` names the pictures (:mod:`stills.name_fields`). ``aspect`` (width, height) cuts key frames and
     thumbnails to that shape; ``sheet`` (columns, rows) adds a contact sheet of them, ``preview`` an animation.
+    Pictures that are being encoded, or wait for it, take ``waiting_bytes`` at most.
     """
 
     format: PictureFormat = "jpeg"
@@ -73,6 +77,7 @@ class OutputOptions:
     aspect: tuple[int, int] | None = None
     sheet: tuple[int, int] | None = None
     preview: Literal["webp", "gif"] | None = None
+    waiting_bytes: int = WAITING_BYTES
 
     def __post_init__(self) -> None:
         """Check the values."""

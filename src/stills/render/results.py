@@ -145,7 +145,8 @@ def _stage(stage: Path, document: Document, pictures: Mapping[int, Rgb], options
         _log.warning(missing(document, f"for person {still.person}", still.values["time"]))
 
     stills = _named(document, options)
-    yield from encode_all(((s.values["pts"], s) for s in stills), pictures, stage_one, on_missing)
+    jobs = ((still.values["pts"], still) for still in stills)
+    yield from encode_all(jobs, pictures, stage_one, on_missing, waiting_bytes=options.waiting_bytes)
     for person in document["people"]:
         person["still"] = copy.deepcopy(person["stills"][0])
 

@@ -31,9 +31,6 @@ _Job = TypeVar("_Job")
 MAX_ENCODERS = 8
 """Pictures that are encoded at once at most; fewer where there are fewer cores, or the pictures are large."""
 
-_WAITING_BYTES = 192 << 20
-"""Pixels that are held for the encoders: seven pictures of 4K, three with 16 bits."""
-
 _UNFINISHED = ".unfinished"
 _OURS = re.compile(r"person_\d{2,}(_\d+)?(_face)?\.(jpg|png|webp)")
 """Names in the folder ``people`` that only stills gives: results of versions before 0.2 list no files."""
@@ -115,10 +112,13 @@ def encode_all(
     pictures: Mapping[int, Rgb],
     encode_one: Callable[[_Job, Rgb], list[str]],
     on_missing: Callable[[_Job], None],
+    *,
+    waiting_bytes: int,
 ) -> Iterator[str]:
     """Call ``encode_one`` for every job (with the pts of its picture, in rising order), several at once.
 
-    Each picture is asked for once, in the caller's thread; the pixels that wait are bounded. ``on_missing`` is called
+    Each picture is asked for once, in the caller's thread; those at work and waiting for it take ``waiting_bytes`` of
+    pixels at most, or are a single one. ``on_missing`` is called
     for a job whose picture is not there or cannot be decoded; where that is so for every job, ``CorruptVideoError`` is
     raised. Yields what the calls return, in the order of the jobs.
     """
@@ -144,7 +144,7 @@ def encode_all(
                 had = True
                 running.append((threads.submit(encode_one, job, rgb), rgb.nbytes))
                 waiting += rgb.nbytes
-                while len(running) > encoders or (waiting > _WAITING_BYTES and len(running) > 1):
+                while len(running) > encoders or (waiting > waiting_bytes and len(running) > 1):
                     done, size = running.popleft()
                     waiting -= size
                     yield from done.result()

@@ -51,7 +51,7 @@ class Pictures(Mapping[int, Rgb]):
         As many pictures are decoded at a time as fit into ``held_bytes``, one at least.
         """
         self._index, self._pts, self._decode_all, self._bit_depth = index, pts, decode, bit_depth
-        self._held_bytes = held_bytes
+        self.held_bytes = held_bytes
         self._known = frozenset(pts)
         self._spill = None if index.folder is None else Path(index.folder) / "spill"
         self._ready: dict[int, Rgb] = {}
@@ -86,7 +86,7 @@ class Pictures(Mapping[int, Rgb]):
     def _decode(self, pts: int) -> None:
         """The picture at ``pts`` and the next few that are not in the spill: one pass over the video for all."""
         video = self._index.video
-        few = max(1, self._held_bytes // max(1, video.width * video.height * 3 * self._bit_depth // 8))
+        few = max(1, self.held_bytes // max(1, video.width * video.height * 3 * self._bit_depth // 8))
         # The one asked for may be in the spill and damaged.
         later = self._pts[bisect_right(self._pts, pts) :]
         missing = (p for p in later if not (self._spill and has_spill(self._spill, p)))
