@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 
 WEIGHTS: Mapping[str, float] = {
     "faces": 0.20,  # people look at people first
-    "expression": 0.20,
+    "expression": 0.17,
     "eyes": 0.08,
-    "smile": 0.07,
+    "smile": 0.10,  # of the mesh, which errs otherwise than the emotion network does
     "sharpness": 0.13,
     "exposure": 0.09,
     "color": 0.07,
@@ -49,7 +49,12 @@ _EYES_CLOSED = 0.25  # of eyes_open; it is 0 where a blink coefficient says clos
 # dark film has thumbnails as well, as long as anything is to be seen. (Bad below, share of the 80th percentile, bad
 # below in any video.)
 _BLURRED, _UNEXPOSED = (0.30, 0.45, 0.04), (0.35, 0.5, 0.05)
-_TITLE_LUMA, _TITLE_TEXT, _PAGE_TEXT = 45.0, 0.006, 0.3  # words on a dark ground; a page of text
+# Words on a dark ground: the picture is dark, and text is much of what little detail there is. On drawn subtitles,
+# titles and credits on black, text is 0.02 to 0.10 of the picture and a third of its detail or more; in photos, under
+# 0.06 of the picture and a twentieth of its detail.
+_TITLE_LUMA, _TITLE_TEXT, _TITLE_DETAIL, _TITLE_SHARE = 60.0, 0.005, 0.25, 0.2
+_PAGE_TEXT = 0.3
+_EYES_SIZE = 0.06  # of the picture's shorter side: nobody sees the eyes of smaller faces in a thumbnail
 _DARK, _FAINT = 14.0, 16.0  # mean and deviation of the luma of a picture of nothing
 
 
@@ -80,9 +85,7 @@ def early_parts(c: Candidates, emotions: Floats | None) -> dict[str, Floats]:
     f, n = c.faces, len(c)
     main = f.main
     has = has_faces(c)
-    # The side of a face's square against the picture's shorter side, from areas and the picture's shape.
-    shape = c.shape[f.of]
-    side = np.sqrt(np.maximum(f.share[:, 2] * f.share[:, 3], 0.0) * np.maximum(shape, 1.0 / shape))
+    side = _side(c)
     size = (1.0 - np.exp(-side / _FACE_SCALE)) * (1.0 - _ramp(side, *_HUGE))
     value = size * _known(f.values["quality_visible"], 1.0) * (0.4 + 0.6 * _known(f.values["quality_pose"], 1.0))
     missing = np.ones(n)
@@ -146,14 +149,15 @@ def tiers(c: Candidates, parts: Mapping[str, Floats]) -> NDArray[np.int64]:
     bad = spoiled(columns)
     seen = f.main & f.measured
     measured = np.bincount(f.of[seen], minlength=len(c)) > 0
-    closed = np.bincount(f.of[f.main & (f.eyes_near < _EYES_CLOSED)], minlength=len(c)) > 0
-    words = (columns["luma"] < _TITLE_LUMA) & (columns["text"] >= _TITLE_TEXT) | (columns["text"] >= _PAGE_TEXT)
-    nothing = (columns["luma"] < _DARK) & (columns["contrast"] < _FAINT)
+    # The largest face's eyes, or those of half of all: in a group somebody always looks down.
+    area = np.where(f.main & (_side(c) >= _EYES_SIZE), f.share[:, 2] * f.share[:, 3], 0.0)
+    shut = np.bincount(f.of, area * (f.eyes_near < _EYES_CLOSED), len(c))
+    closed = (shut > 0) & (shut >= 0.5 * np.bincount(f.of, area, len(c)))
     light = parts["exposure"]
     sharp = columns["sharpness"]
     flawed = (
         closed
-        | (~has & (words | nothing))
+        | (~has & (nothing_but_text(columns) | nothing_at_all(columns)))
         | _low(sharp, sharp[~bad & ~has], _BLURRED) & ~has
         | _low(parts["sharpness"], parts["sharpness"][~bad & has], _BLURRED) & has
         | _low(light, light[~bad], _UNEXPOSED)
@@ -163,9 +167,28 @@ def tiers(c: Candidates, parts: Mapping[str, Floats]) -> NDArray[np.int64]:
     return np.asarray(np.where(bad, SPOILED, tier), np.int64)
 
 
+def nothing_but_text(columns: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Which frames are subtitles, titles or credits on a dark ground, or pages of text (n,)."""
+    text, detail = columns["text"], columns["detail"]
+    few = (text >= _TITLE_TEXT) & (detail <= _TITLE_DETAIL) & (text >= _TITLE_SHARE * detail)
+    return np.asarray((columns["luma"] < _TITLE_LUMA) & few | (text >= _PAGE_TEXT))
+
+
+def nothing_at_all(columns: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Which frames are so dark and faint that there is nothing to be seen (n,)."""
+    return np.asarray((columns["luma"] < _DARK) & (columns["contrast"] < _FAINT))
+
+
 def has_faces(c: Candidates) -> NDArray[np.bool_]:
     """Which candidates show a face (n,)."""
     return np.asarray(np.bincount(c.faces.of, minlength=len(c)) > 0)
+
+
+def _side(c: Candidates) -> Floats:
+    """The side of each face's square against the picture's shorter side, from its area and the picture's shape."""
+    shape = c.shape[c.faces.of]
+    area = np.maximum(c.faces.share[:, 2] * c.faces.share[:, 3], 0.0)
+    return np.sqrt(area * np.maximum(shape, 1.0 / shape))
 
 
 def _low(values: Floats, good: Floats, bounds: tuple[float, float, float]) -> NDArray[np.bool_]:

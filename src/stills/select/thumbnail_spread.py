@@ -6,6 +6,8 @@ what it shares with those taken is deducted.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,17 +15,32 @@ from stills.index.index import Index
 from stills.select.thumbnail_candidates import Candidates
 from stills.select.tracks import FaceColumns, build_tracks
 
-ALIKE = (0.88, 0.90, 14)
-"""Correlation of the tiny pictures, overlap of the colours, and bits of the hash that differ at most: two frames that
-meet all three show one thing. Frames of a talking head do, of the same room from another side do not."""
 
-SAME = (0.975, 0.96, 8)
-"""The same for frames that nobody would tell apart; these are never both taken."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """When two frames count as one: their colours overlap by ``colors``, and the picture or the hash says so too.
+
+    The tiny pictures correlate by ``picture``; by ``in_shot`` within a shot, where only what moved differs; by
+    ``others`` where they show other people before the same ground. Or at most ``bits`` of the hash differ.
+    """
+
+    colors: float
+    picture: float
+    in_shot: float
+    others: float
+    bits: int
+
+
+ALIKE = Bounds(0.90, 0.88, 0.75, 0.97, 10)
+"""Two frames that show one thing: a talking head a moment later, a shot that the film returned to."""
+
+SAME = Bounds(0.93, 0.975, 0.975, 0.99, 8)
+"""Two frames that nobody would tell apart in a list; these are never both taken."""
 
 SAME_PERSON = 0.45
 """Cosine similarity of two tracks' embeddings from which they are one person (as ``people.SIMILARITY``)."""
 
-_LIKENESS, _SHOT, _PERSON = 0.15, 0.08, 0.05  # deductions: a picture as good as equal, of the same shot, person
+_LIKENESS, _SHOT, _PERSON = 0.15, 0.08, 0.10  # deductions: a picture as good as equal, of the same shot, person
 _MOST = 2  # shared shots or people that are deducted at most: a film of one person has thumbnails of that person
 
 
@@ -44,7 +61,7 @@ class Spread:
         self._colors = colors / np.maximum(np.linalg.norm(colors, axis=1, keepdims=True), 1e-6)
         self._hash = c.hash[which]
         self._shot = c.shot[which]
-        self._people = _shared_people(index, c, which)
+        self._people, self._known = _shared_people(index, c, which)
 
     def choose(self, scores: NDArray[np.float64], tier: NDArray[np.int64], count: int, runners_up: int) -> list[int]:
         """Places of the chosen and, behind them, of the runners-up, each by what it adds.
@@ -66,7 +83,7 @@ class Spread:
         chosen: list[int],
         scores: NDArray[np.float64],
         open_to: NDArray[np.bool_],
-        bounds: tuple[float, float, int],
+        bounds: Bounds,
         most: int,
     ) -> None:
         free = open_to.copy()
@@ -91,32 +108,38 @@ class Spread:
             note(best)
         self.duplicates = int((open_to & ~free).sum()) - len(chosen)
 
-    def _compare(self, one: int, bounds: tuple[float, float, int]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    def _compare(self, one: int, bounds: Bounds) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Which finalists are near-duplicates of ``one`` (itself among them), and how alike each is, 0…1."""
         picture = self._thumbs @ self._thumbs[one]
         colors = self._colors @ self._colors[one]
         bits = np.bitwise_count(self._hash ^ self._hash[one])
-        same = (picture >= bounds[0]) & (colors >= bounds[1]) & (bits <= bounds[2])
+        least = np.where((self._shot == self._shot[one]) & (self._shot >= 0), bounds.in_shot, bounds.picture)
+        least = np.where(self._known & self._known[one] & ~self._people[one], bounds.others, least)
+        same = (colors >= bounds.colors) & ((picture >= least) | (bits <= bounds.bits))
         same[one] = True
         return same, np.clip(picture, 0.0, 1.0) * colors
 
 
-def _shared_people(index: Index, c: Candidates, which: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which finalists show the same person, by their main faces (m, m).
+def _shared_people(
+    index: Index, c: Candidates, which: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which finalists show the same person, by their main faces (m, m), and of which it is known who they show (m,).
 
     Tracks are of one person by their embeddings, by the person stored in the place of those, else only with themselves.
     """
-    f = c.faces
+    f, m = c.faces, len(which)
     place = np.full(len(c), -1, np.int64)
-    place[which] = np.arange(len(which))
+    place[which] = np.arange(m)
     keep = f.main & (f.track >= 0) & (place[f.of] >= 0)
     if not keep.any():
-        return np.zeros((len(which), len(which)), bool)
+        return np.zeros((m, m), bool), np.zeros(m, bool)
     tracks = build_tracks(FaceColumns.of(index))
     shown, column = np.unique(f.track[keep], return_inverse=True)
     vectors, person = tracks.vector[shown], tracks.person[shown]
     same = (vectors @ vectors.T >= SAME_PERSON) | ((person[:, None] == person[None, :]) & (person >= 0)[:, None])
     np.fill_diagonal(same, True)
-    shows = np.zeros((len(which), len(shown)), np.float32)
+    shows = np.zeros((m, len(shown)), np.float32)
     shows[place[f.of[keep]], column] = 1.0
-    return np.asarray(shows @ same.astype(np.float32) @ shows.T > 0)
+    named = (tracks.weight[shown] > 0) | (person >= 0)
+    known = shows.any(axis=1) & ~(shows[:, ~named] > 0).any(axis=1)
+    return np.asarray(shows @ same.astype(np.float32) @ shows.T > 0), np.asarray(known)

@@ -21,6 +21,8 @@ from stills.select.thumbnail_parts import (
     emotion_weights,
     has_faces,
     late_parts,
+    nothing_at_all,
+    nothing_but_text,
     part_weights,
     tiers,
 )
@@ -32,6 +34,8 @@ FINALISTS = (240, 12)
 
 _SHOT_STEP = 0.03
 """What a further frame of one shot loses on its way to the finalists, so that many shots have some there."""
+
+_CREDITS_TEXT = 0.08  # share of the picture that looks like text: credits over pictures; photos have less
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +188,8 @@ def _finalists(
 def _inside(index: Index, c: Candidates) -> NDArray[np.bool_]:
     """Which candidates lie between the opening and the credits; a cover belongs to neither."""
     frames = ~c.is_cover()
-    start, end = middle_of(
-        c.time[frames],
-        c.columns["luma"][frames],
-        c.columns["text"][frames],
-        has_faces(c)[frames],
-        index.video.duration,
-    )
+    titles = nothing_but_text(c.columns) | nothing_at_all(c.columns) | (c.columns["text"] >= _CREDITS_TEXT)
+    start, end = middle_of(c.time[frames], (titles & ~has_faces(c))[frames], index.video.duration)
     return np.asarray(~frames | ((c.time >= start) & (c.time < end)))
 
 
