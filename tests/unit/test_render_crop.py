@@ -88,8 +88,8 @@ def test_the_order_of_faces_and_faces_elsewhere_do_not_matter(
 
 @given(st.floats(0, 1780), st.floats(0.5, 1.5))
 def test_a_small_move_of_a_face_moves_the_crop_a_little(x: float, step: float) -> None:
-    before = smart_crop((1920, 1080), (1, 1), [(x, 300, 140, 160)])
-    after = smart_crop((1920, 1080), (1, 1), [(x + step, 300, 140, 160)])
+    before = smart_crop((1920, 1080), (4, 3), [(x, 300, 140, 160)])
+    after = smart_crop((1920, 1080), (4, 3), [(x + step, 300, 140, 160)])
     assert abs(after[0] - before[0]) <= 4
 
 
@@ -103,13 +103,15 @@ def test_there_is_room_for_hair() -> None:
     assert tight[1] < 600
 
 
-def test_one_face_goes_to_a_third_of_a_wide_crop_and_the_middle_of_a_tall_one() -> None:
+def test_one_face_goes_to_a_third_of_a_wide_crop_and_the_middle_of_others() -> None:
     left, right = (560.0, 300.0, 100.0, 130.0), (1260.0, 300.0, 100.0, 130.0)
     x, _, w, _ = smart_crop((1920, 800), (4, 3), [left])
     assert (610 - x) / w == pytest.approx(1 / 3, abs=0.01)
     x, _, w, _ = smart_crop((1920, 800), (4, 3), [right])
     assert (1310 - x) / w == pytest.approx(2 / 3, abs=0.01)
     x, _, w, _ = smart_crop((1920, 1080), (9, 16), [right])
+    assert (1310 - x) / w == pytest.approx(1 / 2, abs=0.01)
+    x, _, w, _ = smart_crop((1920, 1080), (1, 1), [right])
     assert (1310 - x) / w == pytest.approx(1 / 2, abs=0.01)
     _, y, _, h = smart_crop((1080, 1920), (1, 1), [(500.0, 900.0, 100.0, 100.0)])
     assert (900 + 40 - y) / h == pytest.approx(1 / 3, abs=0.01)

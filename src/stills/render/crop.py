@@ -45,9 +45,10 @@ def smart_crop(
 
     It shows all of ``faces`` with room for their hair where that is possible, else all of them, else the largest and
     as many others, from large to small, as fit in with it. One face is put on a third of a wide crop, on the side
-    where it is, and in the middle of a tall one; eyes are put on the upper third. Without faces the crop shows most of
-    ``weights`` (a map of any size over the picture, as :func:`saliency` makes it), and leans to the middle; without
-    those, too, it is centred. Faces outside of the picture count for nothing; the order of faces does not matter.
+    where it is, and in the middle of a square or tall one; eyes are put on the upper third. Without faces the crop
+    shows most of ``weights`` (a map of any size over the picture, as :func:`saliency` makes it), and leans to the
+    middle; without those, too, it is centred. Faces outside of the picture count for nothing; the order of faces does
+    not matter.
 
     Raises :class:`UsageError` where the size or the aspect is not positive.
     """
@@ -60,7 +61,7 @@ def smart_crop(
     if window >= length:
         at = 0
     elif inside:
-        at = _around(inside, axis, length, window, tall_crop=aspect[1] > aspect[0])
+        at = _around(inside, axis, length, window, centred=aspect[1] >= aspect[0])
     else:
         at = _by_weight(weights, axis, length, window)
     left, top = (at, 0) if axis == 0 else (0, at)
@@ -114,7 +115,7 @@ def _clipped(face: Box, size: tuple[int, int]) -> Box | None:
     return (x0, y0, x1 - x0, y1 - y0) if x1 > x0 and y1 > y0 else None
 
 
-def _around(faces: list[Box], axis: int, length: int, window: int, *, tall_crop: bool) -> int:
+def _around(faces: list[Box], axis: int, length: int, window: int, *, centred: bool) -> int:
     """Where the crop begins on its axis, with faces in the picture."""
     ordered = sorted(faces, key=lambda f: (-f[2] * f[3], f))
     kept: list[Box] = []
@@ -122,7 +123,7 @@ def _around(faces: list[Box], axis: int, length: int, window: int, *, tall_crop:
         if not kept or _extent(_bare([*kept, face], axis)) <= window:
             kept.append(face)
     bare = _bare(kept, axis)
-    wish = _wish(kept, axis, length, window, tall_crop=tall_crop)
+    wish = _wish(kept, axis, length, window, centred=centred)
     if _extent(bare) > window:  # the one face is larger than the crop
         wish, low, high = sum(bare) / 2 - window / 2, 0, length - window
     else:
@@ -136,7 +137,7 @@ def _around(faces: list[Box], axis: int, length: int, window: int, *, tall_crop:
     return int(min(max(round(wish), low), high))
 
 
-def _wish(faces: list[Box], axis: int, length: int, window: int, *, tall_crop: bool) -> float:
+def _wish(faces: list[Box], axis: int, length: int, window: int, *, centred: bool) -> float:
     """Where the crop would begin if only the look of it counted."""
     areas = [face[2] * face[3] for face in faces]
     at = 0.5 if axis == 0 else _EYES
@@ -144,7 +145,7 @@ def _wish(faces: list[Box], axis: int, length: int, window: int, *, tall_crop: b
     middle /= sum(areas)
     if axis == 1:
         return middle - _THIRD * window
-    if len(faces) > 1 or tall_crop:
+    if len(faces) > 1 or centred:
         return middle - window / 2
     # From one side to the other the place moves evenly from one third to the other: no jump between two frames.
     share = min(max((middle / length - _THIRD) / _THIRD, 0.0), 1.0)
