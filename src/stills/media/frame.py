@@ -154,8 +154,8 @@ class DecodedFrame:
         flat = tiles.reshape(-1, side)
         if layout is not None and len(flat):
             flat = planes.to_8_bit(flat, layout)
-            if not look.full_range or look.hdr != "none":
-                flat = cv2.LUT(flat, color.luma_table(look.full_range, look.hdr))
+            if not self._full_range or look.hdr != "none":
+                flat = cv2.LUT(flat, color.luma_table(self._full_range, look.hdr))
         return np.asarray(flat, np.uint8).reshape(tiles.shape)
 
     def small_bgr(self, width: int, height: int) -> Picture:
@@ -170,7 +170,7 @@ class DecodedFrame:
             return color.upright(np.ascontiguousarray(small[..., ::-1], np.uint8), look.rotation, look.mirrored)
         parts = [planes.to_8_bit(planes.scale(part, size), layout) for part in planes.channels(self._frame, layout)]
         if layout.gray:
-            gray = parts[0] if look.full_range else cv2.LUT(parts[0], color.luma_table(look.full_range, "none"))
+            gray = parts[0]
             picture = cv2.merge([gray, gray, gray])
         else:
             picture = cv2.transform(cv2.merge(parts), color.yuv_to_bgr_matrix(look.space, look.full_range))
@@ -241,8 +241,8 @@ class DecodedFrame:
             width=look.width, height=look.height, rotation=look.rotation, mirrored=look.mirrored,
         )  # fmt: skip
         luma: Any = planes.to_8_bit(planes.samples(frame, 0, layout)[cy : cy + ch, cx : cx + cw], layout)
-        if not look.full_range or look.hdr != "none":
-            luma = cv2.LUT(luma, color.luma_table(look.full_range, look.hdr))
+        if not self._full_range or look.hdr != "none":
+            luma = cv2.LUT(luma, color.luma_table(self._full_range, look.hdr))
         return color.upright(np.asarray(luma, np.uint8), look.rotation, look.mirrored)
 
     def picture(self) -> Picture:
@@ -325,6 +325,11 @@ class DecodedFrame:
         restored.is_key, restored.is_corrupt = head["key"], head["corrupt"]
         return restored
 
+    @property
+    def _full_range(self) -> bool:
+        """Whether brightness is 0…255 as coded. Grey formats are, whatever their tag says: swscale takes them so."""
+        return self._look.full_range or (self._layout is not None and self._layout.gray)
+
     def _luma_plane(self) -> tuple[NDArray[Any], planes.Layout | None]:
         """Brightness as coded, and the layout of its samples (``None``: 8 bit, full range, converted)."""
         layout = self._layout
@@ -354,8 +359,8 @@ class DecodedFrame:
     def _shown(self, luma: Picture) -> Picture:
         """8-bit luma as coded, as a viewer sees it: full range, SDR, upright."""
         look = self._look
-        if self._layout is not None and (not look.full_range or look.hdr != "none"):
-            luma = np.asarray(cv2.LUT(luma, color.luma_table(look.full_range, look.hdr)), np.uint8)
+        if self._layout is not None and (not self._full_range or look.hdr != "none"):
+            luma = np.asarray(cv2.LUT(luma, color.luma_table(self._full_range, look.hdr)), np.uint8)
         return color.upright(luma, look.rotation, look.mirrored)
 
     def _whole(self) -> Picture:

@@ -144,7 +144,7 @@ def small_chroma(frame: VideoFrame, layout: Layout, size: tuple[int, int]) -> li
     """U and V at ``size`` (width, height), of one row to each of the result: colours are smooth."""
     parts = [samples(frame, 1, layout)] if layout.semi_planar else [samples(frame, i, layout) for i in (1, 2)]
     step = max(1, parts[0].shape[0] // size[1])
-    parts = [part[step // 2 : step * size[1] : step] for part in parts]
+    parts = [part[step // 2 :: step] for part in parts]
     if layout.semi_planar:
         parts = [np.ascontiguousarray(parts[0][:, i::2]) for i in (0, 1)]
     return [scale(part, size) for part in parts]

@@ -16,7 +16,7 @@ def colorfulness(bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     M3 of Hasler and Süsstrunk, "Measuring colourfulness in natural images", SPIE 5007, 2003.
     """
-    x = bgr.reshape(len(bgr), -1, 3).astype(np.float32)
+    x = bgr.reshape(len(bgr), bgr.shape[1] * bgr.shape[2], 3).astype(np.float32)
     blue, green, red = x[..., 0], x[..., 1], x[..., 2]
     opponents = (red - green, 0.5 * (red + green) - blue)
     deviation = np.sqrt(sum(o.var(axis=1) for o in opponents))
@@ -26,7 +26,7 @@ def colorfulness(bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def color_counts(bgr: NDArray[np.uint8]) -> NDArray[np.int64]:
     """How many pixels of each of ``bgr`` (n, h, w, 3) lie in each of :data:`COLOR_CELLS`: (n, 64)."""
-    x = bgr.reshape(len(bgr), -1, 3)
+    x = bgr.reshape(len(bgr), bgr.shape[1] * bgr.shape[2], 3)
     cells = (x[..., 2] >> 6 << 4) | (x[..., 1] >> 6 << 2) | (x[..., 0] >> 6)
     return row_histograms(cells, COLOR_CELLS)
 

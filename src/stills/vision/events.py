@@ -28,7 +28,8 @@ def shot_numbers(times: NDArray[np.float64], changes: Sequence[ShotChange]) -> N
 def find_flashes(luma: NDArray[np.float32], times: NDArray[np.float64], shots: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which frames are far brighter than what they stand between, within :data:`FLASH_SECONDS` and one shot.
 
-    ``luma`` (n,) are mean grey levels. At the start or end of a shot the one side that is there decides.
+    ``luma`` (n,) are mean grey levels. Where a side is missing, at the start or end of a shot or run, nothing is a
+    flash: it could be a light that comes or goes.
     """
     n = len(luma)
     sides = []
@@ -43,11 +44,7 @@ def find_flashes(luma: NDArray[np.float32], times: NDArray[np.float64], shots: N
             near &= np.abs(times[clipped] - times) <= FLASH_SECONDS
             darkest = np.where(near, np.minimum(darkest, luma[clipped]), darkest)
         sides.append(darkest)
-    alone = np.isinf(sides[0]) & np.isinf(sides[1])
-    around = np.maximum(
-        np.where(np.isinf(sides[0]), sides[1], sides[0]), np.where(np.isinf(sides[1]), sides[0], sides[1])
-    )
-    return np.asarray(~alone & (luma - np.where(alone, luma, around) >= FLASH_LIGHT))
+    return np.asarray(luma - np.maximum(*sides) >= FLASH_LIGHT)
 
 
 def frames_in_transition(

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_SIDE = 24
-"""Pixels: smaller pictures have no flow."""
+LEAST_SIDE = 48
+"""Pixels: smaller pictures have no flow (OpenCV 5.0 crashes on 24 × 300)."""
 
 
 class FlowMeter:
@@ -30,7 +30,7 @@ class FlowMeter:
         """
         if min(before.shape) < LEAST_SIDE:
             return 0.0
-        flow = self._search.calc(before, after, None)
+        flow = self._search.calc(np.ascontiguousarray(before), np.ascontiguousarray(after), None)
         across, down = cv2.split(flow)
         if aspect != 1.0:
             down = cv2.addWeighted(down, aspect, down, 0.0, 0.0)

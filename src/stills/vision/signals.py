@@ -24,7 +24,7 @@ from stills.vision.colors import color_counts, colorfulness, packed_counts
 from stills.vision.events import find_flashes, frames_in_transition, shot_numbers
 from stills.vision.focus import TILE_SIDE, frame_sharpness, tile_factor, tile_scale
 from stills.vision.light import measure_light
-from stills.vision.motion import FlowMeter, normal_flow
+from stills.vision.motion import LEAST_SIDE, FlowMeter, normal_flow
 from stills.vision.noise import noise_sigma
 from stills.vision.novelty import NoveltyMeter
 from stills.vision.phash import perceptual_hashes
@@ -40,10 +40,10 @@ MEASURE_INTERVAL = 0.199
 SUDDEN_CHANGE = 12.0
 """Grey levels of mean change from which a frame is measured in full at once: it may be the first of a shot."""
 
-LOCAL_CHANGE = 0.06
+LOCAL_CHANGE = 0.08
 """Local change that may be a new line of text; what it settles to is measured."""
 
-SETTLED_CHANGE = 0.03
+SETTLED_CHANGE = 0.05
 """Local change below which a picture has settled."""
 
 LONGEST_GAP = 0.5
@@ -163,6 +163,11 @@ class SignalMeter:
         return mask
 
     @property
+    def thumb(self) -> NDArray[np.uint8]:
+        """The tiny picture of the last frame."""
+        return self._thumbs[-1]
+
+    @property
     def latest(self) -> dict[str, float] | None:
         """What is known already of the last frame, where it was measured in full: a first idea of how good it is."""
         if not self._at or self._at[-1] != len(self) - 1:
@@ -251,7 +256,8 @@ class SignalMeter:
     def _flow_rate(self, frame: FramePictures, luma: NDArray[np.uint8], changed: float) -> float:
         """Displacement in picture widths for each grey level of mean change, around this frame."""
         before, half = self._before, _halved(luma)
-        if before is None or changed < _FLOW_CHANGE or frame.time - before.time > LONGEST_GAP:
+        slow = before is None or changed < _FLOW_CHANGE or frame.time - before.time > LONGEST_GAP
+        if before is None or slow or min(half.shape) < LEAST_SIDE:
             return normal_flow(1.0, half)
         rows, columns = half.shape
         aspect = frame.height / rows / (frame.width / columns)
@@ -299,7 +305,7 @@ def _look(
     thumbs: NDArray[np.uint8], bgr: NDArray[np.uint8], last: tuple[NDArray[np.int64], NDArray[np.int64]] | None
 ) -> tuple[Columns, tuple[NDArray[np.int64], NDArray[np.int64]] | None]:
     """What the tiny pictures tell; ``last`` are the histograms before them, the answer's second those at their end."""
-    flat = thumbs.reshape(len(thumbs), -1)
+    flat = thumbs.reshape(len(thumbs), thumbs.shape[1] * thumbs.shape[2])
     brightness, colors = row_histograms(flat >> 3, _LUMA_BINS), color_counts(bgr)
     columns: Columns = {
         "histogram_change": 0.5
