@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from render_samples import picture
 from stills.errors import UsageError
 from stills.render.fit import Transform, fit, parse_target, plan, target_size
-from stills.types import Box
+from stills.types import Box, FitMode
 
 sides = st.integers(2, 400)
 sizes = st.tuples(sides, sides)
@@ -150,3 +150,26 @@ def test_lines_survive() -> None:
     rgb, _ = fit(np.full((1, 5000, 3), 7, np.uint8), (100, 100), "pad")
     assert rgb.shape == (100, 100, 3)
     assert rgb.max() == 7
+
+
+@pytest.mark.parametrize("mode", ["crop", "pad"])
+@pytest.mark.parametrize("size", [(100, 100), (64, 20), (640, 360), (7, 50)])
+def test_sixteen_bits_are_fitted_as_eight_are(mode: FitMode, size: tuple[int, int]) -> None:
+    eight = picture(160, 90)
+    wide, transform = fit(eight.astype(np.uint16) * 257, size, mode, (100.0, 10.0, 20.0, 30.0))
+    narrow, same = fit(eight, size, mode, (100.0, 10.0, 20.0, 30.0))
+    assert wide.dtype == np.uint16
+    assert transform == same
+    assert np.abs(wide / 257 - narrow).max() <= 1.5  # of 8 bits Pillow rounds what is between the two passes
+
+
+def test_sixteen_bits_keep_fine_steps_and_do_not_wrap() -> None:
+    ramp = np.repeat(np.tile(np.arange(20000, 20640, dtype=np.uint16), (8, 1))[..., None], 3, axis=2)
+    half, _ = fit(ramp, (320, 4))
+    assert np.array_equal(np.diff(half[0, 2:-2, 0].astype(int)), np.full(315, 2))
+    hard = np.zeros((20, 20, 3), np.uint16)
+    hard[:, 10:] = 65535
+    large, _ = fit(hard, (200, 200))
+    assert (large[:, 0] == 0).all()
+    assert (large[:, -1] == 65535).all()
+    assert (np.diff(large[100, 80:120, 0].astype(int)) >= -8000).all()

@@ -5,16 +5,19 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from render_samples import picture
 from stills.errors import InputError, OutputError, UsageError
 from stills.render.metadata import NAMESPACE, PictureMetadata, clock, read_metadata
-from stills.render.pictures import OutputOptions, encode, face_crop, face_window
+from stills.render.pictures import OutputOptions, encode, face_crop, face_window, with_depth
+from stills.settings_model import OutputSettings
 from stills.types import PictureFormat
 
 FORMATS: list[PictureFormat] = ["jpeg", "png", "webp", "avif"]
@@ -139,3 +142,112 @@ def test_clock() -> None:
     assert clock(59.96) == "1:00.0"
     assert clock(3600, digits=0) == "1:00:00"
     assert clock(3723.456789, digits=3) == "1:02:03.457"
+
+
+def deep(width: int = 64, height: int = 40) -> NDArray[np.uint16]:
+    return np.random.default_rng(5).integers(0, 65536, (height, width, 3)).astype(np.uint16)
+
+
+@pytest.mark.parametrize("compression", [0, 1, 6, 9])
+def test_sixteen_bits_come_back_exactly_with_all_metadata(compression: int) -> None:
+    rgb = deep()
+    data = encode(rgb, "png", metadata=ABOUT, compression=compression)
+    assert data == encode(rgb, "png", metadata=ABOUT, compression=compression)
+    back = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert back is not None
+    assert back.dtype == np.uint16
+    assert np.array_equal(back[..., ::-1], rgb)
+    assert read_metadata(data) == ABOUT
+    assert read_metadata(encode(rgb, "png")) is None
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()  # checks every chunk's CRC
+        assert image.info["Software"] == "stills 1.2.3"
+        assert image.getexif()[0x0131] == "stills 1.2.3"
+        assert "stills:pts" in image.info["XML:com.adobe.xmp"]
+        assert (np.abs(np.asarray(image.convert("RGB")).astype(int) - (rgb >> 8)) <= 1).all()
+
+
+def test_sixteen_bits_need_png() -> None:
+    for kind in FORMATS:
+        if kind == "png":
+            OutputOptions(format=kind, bit_depth=16)
+            continue
+        with pytest.raises(UsageError, match="--format png"):
+            OutputOptions(format=kind, bit_depth=16)
+        with pytest.raises(UsageError, match="--format png"):
+            encode(deep(), kind)
+
+
+def test_depths_are_changed_by_full_scale() -> None:
+    eight = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    assert with_depth(eight, 8) is eight
+    wide = with_depth(eight, 16)
+    assert wide.dtype == np.uint16
+    assert (int(wide.min()), int(wide.max())) == (0, 65535)
+    assert np.array_equal(with_depth(wide, 8), eight)
+    assert with_depth(wide, 16) is wide
+
+
+def test_lossless_webp_is_that_and_lossy_is_not() -> None:
+    rgb = picture(160, 90)
+    for lossless in (True, False):
+        with Image.open(io.BytesIO(encode(rgb, "webp", metadata=ABOUT, lossless=lossless))) as image:
+            assert np.array_equal(np.asarray(image.convert("RGB")), rgb) == lossless
+    assert read_metadata(encode(rgb, "webp", metadata=ABOUT, lossless=True)) == ABOUT
+
+
+def test_compression_counts_and_loses_nothing() -> None:
+    rgb = picture(320, 180)
+    sizes = [len(encode(rgb, "png", compression=level)) for level in (0, 1, 9)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[2] < sizes[0] / 2
+    for level in (0, 9):
+        with Image.open(io.BytesIO(encode(rgb, "png", compression=level))) as image:
+            assert np.array_equal(np.asarray(image), rgb)
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp", "avif"])
+def test_the_ends_of_quality(kind: PictureFormat) -> None:
+    rgb = picture(160, 90)
+    assert len(encode(rgb, kind, 0)) < len(encode(rgb, kind, 100))
+
+
+def test_avif_where_pillow_has_none_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda feature: feature != "avif")
+    with pytest.raises(UsageError, match="AVIF"):
+        OutputOptions(format="avif")
+    OutputOptions(format="webp")
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"compression": 10}, "compression"), ({"compression": -1}, "compression"), ({"bit_depth": 10}, "10 bits"),
+        ({"format": "jpeg", "lossless": True}, "without loss"), ({"format": "avif", "lossless": True}, "without loss"),
+        ({"aspect": (0, 1)}, "aspect"), ({"sheet": (4, 0)}, "sheet"), ({"preview": "mp4"}, "preview"),
+        ({"aspect": (9, 16), "fit": (1920, 1080)}, "not 9:16"), ({"name_template": "x"}, "template"),
+    ],
+)  # fmt: skip
+def test_contradicting_options(bad: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        OutputOptions(**bad)  # type: ignore[arg-type]
+
+
+def test_options_of_settings() -> None:
+    output = OutputSettings(
+        format="png", quality=0, compression=9, bit_depth=16, name_template="{number}", sheet="4X5", fit="64x64",
+        fit_mode="pad", crops=True,
+    )  # fmt: skip
+    assert OutputOptions.of(output, aspect="1:1", preview="gif") == OutputOptions(
+        format="png", quality=0, compression=9, bit_depth=16, name_template="{number}", sheet=(4, 5), fit=(64, 64),
+        fit_mode="pad", crops=True, aspect=(1, 1), preview="gif",
+    )  # fmt: skip
+    assert OutputOptions.of(OutputSettings()) == OutputOptions()
+
+
+def test_the_cover_picture_is_of_no_moment() -> None:
+    about = PictureMetadata("film.mp4", None, None, None, 0.5)
+    data = encode(picture(), "jpeg", metadata=about)
+    assert read_metadata(data) == about
+    assert b"Cover picture of film.mp4" in data
+    assert b"stills:time" not in data
