@@ -32,7 +32,7 @@ class FrameNotes:
         self._pts: list[int] = []
         self._keys: list[bool] = []
         self._thumbs: list[NDArray[np.uint8]] = []
-        self._contrast = 0.0
+        self._before: tuple[NDArray[np.uint8], float] | None = None
 
     def add(self, frame: DecodedFrame) -> bool:
         """Note ``frame``; whether the picture changed suddenly since the one before."""
@@ -40,17 +40,21 @@ class FrameNotes:
         self.times.append(frame.time)
         self._keys.append(frame.is_key)
         self.analysed.append(False)
-        return self._add_thumb(frame) if self._meter is None else self._meter.add(frame)
-
-    def _add_thumb(self, frame: DecodedFrame) -> bool:
+        if self._meter is not None:
+            self._meter.add(frame)
+            return self._sudden(self._meter.thumb)
         thumb = frame.small_luma(*THUMB_SIZE)
-        contrast = float(cv2.meanStdDev(thumb)[1][0, 0])
-        # A rough version of vision.transitions.distance, for nothing: it decides when to look, not where shots end.
-        away = cv2.norm(thumb, self._thumbs[-1], cv2.NORM_L1) / thumb.size if self._thumbs else 0.0
-        sudden = away >= SUDDEN_CHANGE * (0.5 * (contrast + self._contrast) + CONTRAST_FLOOR)
-        self._contrast = contrast
         self._thumbs.append(thumb)
-        return sudden
+        return self._sudden(thumb)
+
+    def _sudden(self, thumb: NDArray[np.uint8]) -> bool:
+        """A rough version of vision.transitions.distance, for nothing: it decides when to look, not where shots end."""
+        contrast = float(cv2.meanStdDev(thumb)[1][0, 0])
+        before, self._before = self._before, (thumb, contrast)
+        if before is None:
+            return False
+        away = cv2.norm(thumb, before[0], cv2.NORM_L1) / thumb.size
+        return away >= SUDDEN_CHANGE * (0.5 * (contrast + before[1]) + CONTRAST_FLOOR)
 
     @property
     def score(self) -> float | None:

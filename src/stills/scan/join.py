@@ -40,7 +40,7 @@ def join_segments(
         mixed = frames["in_transition"].to_numpy().astype(bool) | _inside(changes, frames["time"].to_numpy())
         place = FRAMES.get_field_index("in_transition")
         frames = frames.set_column(place, FRAMES.field("in_transition"), pa.array(mixed))
-    return frames.combine_chunks(), _shot_table(changes, video.duration), faces.combine_chunks()
+    return frames.combine_chunks(), shot_table(changes, video.duration), faces.combine_chunks()
 
 
 def _inside(changes: Sequence[ShotChange], times: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -72,7 +72,8 @@ def _thumbs(context: dict[str, Any], end: str) -> tuple[NDArray[np.uint8], NDArr
     return unpack_thumbs(context[end]), np.array(context[f"{end}_times"], np.float64)
 
 
-def _shot_table(changes: list[ShotChange], duration: float) -> pa.Table:
+def shot_table(changes: Sequence[ShotChange], duration: float) -> pa.Table:
+    """Rows of ``shots``: the runs of frames between ``changes``."""
     at = {round(c.time, 6): c for c in changes}
     rows = []
     for shot in shots_from_changes(changes, duration):

@@ -1,44 +1,109 @@
-"""Frames held while a segment is scanned, because a selection is likely to pick them: then nothing is decoded twice."""
+"""Frames held while a segment is scanned, because they are likely to be picked: then nothing is decoded twice."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+import pyarrow as pa
+
+from stills.errors import NothingFoundError
+from stills.index.index import Index
+from stills.index.schema import FACES
 from stills.media.decode import DecodedFrame
+from stills.scan.join import shot_table
+from stills.select.keyframes import select_keyframes
+from stills.types import ScanReport, VideoInfo
+from stills.vision.transitions import ShotChange
+
+MOMENT = 1.0
+"""Seconds that share one held frame: the best of near-equals is seldom another than the best of its second."""
+
+CLEAR = 0.07
+"""Seconds around a sudden change in which no key frame is picked: two frames of it at 30 a second."""
+
+EDGE, EDGE_DISCOUNT = 0.2, 0.1
+"""Seconds around a sudden change in which frames are less wanted, and how much less, as in ``select.candidates``."""
+
+_Place: TypeAlias = tuple[int, int]
+"""A stretch between two sudden changes, and a moment of it."""
+
+
+def likely_key_frames(video: VideoInfo, frames: pa.Table, changes: Sequence[ShotChange]) -> set[int]:
+    """The pts that a plain ``keyframes`` takes of these rows of ``frames``, as far as a part of the video tells."""
+    if not len(frames):
+        return set()
+    index = Index(
+        video=video,
+        content="",
+        frames=frames,
+        shots=shot_table(changes, video.duration),
+        faces=FACES.empty_table(),
+        layers=frozenset({"signals"}),
+        parameters={},
+        models={},
+        report=ScanReport("balanced", None, len(frames), len(frames), 1.0, 0.0),
+    )
+    try:
+        return {pick.pts for pick in select_keyframes(index).frames}
+    except NothingFoundError:
+        return set()
 
 
 @dataclass(slots=True)
 class LikelyPicks:
-    """The best frame of each stretch between two sudden changes, so far; of long stretches one every few seconds.
+    """The best frame of each moment between two sudden changes.
 
-    ``hold_bytes`` bounds the frames' memory; where it is short, those that scored least are let go.
+    ``hold_bytes`` bounds the frames' memory. Where it is short, the least good frame of the stretch that has most of
+    them is let go, so that each stretch keeps its best.
     """
 
     hold_bytes: int
     frame_bytes: int
-    interval: float = 4.0
-    _best: dict[tuple[int, int], tuple[float, DecodedFrame]] = field(default_factory=dict)
+    _best: dict[_Place, tuple[float, DecodedFrame]] = field(default_factory=dict)
+    _pending: tuple[float, DecodedFrame] | None = None
     _stretch: int = 0
     _since: float = 0.0
 
     def picture_changed(self, time: float) -> None:
         """A new stretch begins at ``time`` seconds."""
+        if self._pending is not None:
+            score, frame = self._pending
+            left = time - frame.time
+            self._pending = None if left < CLEAR else (score * _discount(left), frame)
+        self._settle()
         self._stretch += 1
         self._since = time
 
     def look(self, frame: DecodedFrame, score: float) -> None:
-        """Hold ``frame`` if it is better than what is held of its stretch."""
-        if self.frame_bytes > self.hold_bytes:
-            return
-        key = self._stretch, int((frame.time - self._since) / self.interval)
-        held = self._best.get(key)
-        if held is not None and held[0] >= score:
-            return
-        self._best[key] = score, frame
-        while len(self._best) * self.frame_bytes > self.hold_bytes:
-            del self._best[min(self._best, key=lambda k: self._best[k][0])]
+        """Hold ``frame`` if it is better than what is held of its moment, and no change follows at once."""
+        self._settle()
+        gone = frame.time - self._since if self._stretch else EDGE
+        if self.frame_bytes <= self.hold_bytes and gone >= CLEAR:
+            self._pending = score * _discount(gone), frame
 
     def among(self, pts: Collection[int]) -> dict[int, DecodedFrame]:
         """The held frames by pts, those that are in ``pts``."""
+        self._settle()
         return {frame.pts: frame for _, frame in self._best.values() if frame.pts in pts}
+
+    def _settle(self) -> None:
+        if self._pending is None:
+            return
+        score, frame = self._pending
+        self._pending = None
+        place = self._stretch, int((frame.time - self._since) / MOMENT)
+        held = self._best.get(place)
+        if held is not None and held[0] >= score:
+            return
+        self._best[place] = score, frame
+        while len(self._best) * self.frame_bytes > self.hold_bytes:
+            count = Counter(stretch for stretch, _ in self._best)
+            del self._best[min(self._best, key=lambda p: (-count[p[0]], self._best[p][0]))]
+
+
+def _discount(seconds: float) -> float:
+    """What is left of the score of a frame so many seconds away from a sudden change."""
+    return 1.0 - EDGE_DISCOUNT * max(0.0, 1.0 - seconds / EDGE)

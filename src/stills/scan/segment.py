@@ -16,7 +16,7 @@ from stills.index.store import SegmentRows
 from stills.media.decode import DecodedFrame, DecodePlan, DecodeStats, decode
 from stills.scan.faces import FaceCollector, FaceRow, Vision
 from stills.scan.frames import FrameNotes, with_expressions
-from stills.scan.likely import LikelyPicks
+from stills.scan.likely import LikelyPicks, likely_key_frames
 from stills.scan.parameters import CONTEXT, ScanParameters
 from stills.scan.plan import Segment, SegmentTask
 from stills.scan.thumbs import pack_thumbs
@@ -104,7 +104,7 @@ class _Stretch:
         if faces is not None and "expression" in task.layers:
             frames = with_expressions(frames, faces.expressions)
         if self._likely is not None:
-            held = self._likely.among(set(frames["pts"].filter(frames["thumb"].is_valid()).to_pylist())) | held
+            held = self._likely.among(likely_key_frames(task.video, frames, changes)) | held
         if task.spill is not None:
             write_spill(Path(task.spill), held)
         said = {
