@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from stills._version import __version__
 from stills.errors import UsageError
 from stills.files import atomic_write, ensure_folder, move, remove_file, staging
-from stills.render.results import Document, files_beside, scan_values, video_values
+from stills.render.documents import result_head, time_value, to_json
 from stills.render.timelines import FORMATS, ShotList
 from stills.render.timelines.shotlist import ShotRow, frame_spans
+from stills.render.writing import UNFINISHED, files_of
 from stills.types import Fallback, ScanReport, VideoInfo
 
-SHOTS_SCHEMA = "stills/shots/1"
-
-_SECONDS = 6
+_RECIPE = "shots"
 
 
 def shot_list(  # noqa: PLR0917 - a document is made of what its parts are
@@ -33,47 +28,29 @@ def shot_list(  # noqa: PLR0917 - a document is made of what its parts are
     warnings: Sequence[str] = (),
     partial: bool = False,
 ) -> ShotList:
-    """The shots with their document, schema ``stills/shots/1`` (:func:`shots_schema`), ready for every format.
+    """The shots with their document, schema ``stills/shots/1``, ready for every format.
 
     ``settings`` and ``models`` are taken as they are and must be JSON values; ``warnings`` are added to those of
     ``info``. The document's ``files`` are empty until it is written.
     """
-    document: Document = {
-        "schema": SHOTS_SCHEMA,
-        "generator": f"stills {__version__}",
-        "video": video_values(info),
-        "settings": copy.deepcopy(dict(settings)),
-        "models": copy.deepcopy(dict(models)),
-        "scan": scan_values(report),
-        "fallbacks": [{"code": f.code, "message": f.message} for f in fallbacks],
-        "warnings": list(dict.fromkeys([*info.warnings, *warnings])),
-        "partial": partial,
-        "files": [],
-        "shots": [],
-    }
+    head = result_head(_RECIPE, info, report, models, settings, fallbacks, warnings=warnings, partial=partial)
+    document = {**head, "files": [], "shots": []}
     listed = ShotList(info, tuple(shots), document)
     even = info.frame_rate is not None and not info.variable_frame_rate
     for row, (first, last) in zip(listed.shots, frame_spans(listed), strict=True):
         document["shots"].append({
             "number": row.number,
-            "start": _time(row.start),
-            "end": _time(row.end),
-            "length": _time(row.end - row.start),
+            "start": time_value(row.start),
+            "end": time_value(row.end),
+            "length": time_value(row.end - row.start),
             "start_pts": row.start_pts,
             "end_pts": row.end_pts,
             "start_frame": first if even else None,
             "end_frame": last if even else None,
             "transition_in": row.transition_in,
-            "transition": [_time(row.transition_start), _time(row.transition_end)],
+            "transition": [time_value(row.transition_start), time_value(row.transition_end)],
         })  # fmt: skip
     return listed
-
-
-def shots_schema() -> Document:
-    """The published JSON Schema (draft 2020-12) of ``shots.json``."""
-    text = resources.files("stills.render").joinpath("schemas/shots.schema.json").read_text(encoding="utf-8")
-    schema: Document = json.loads(text)
-    return schema
 
 
 def check_formats(formats: Sequence[str]) -> list[str]:
@@ -96,15 +73,15 @@ def write_shots(out_dir: Path, stem: str, shots: ShotList, formats: Sequence[str
     document = {**shots.document, "files": [sink.file for sink in chosen[:-1]]}
     shots = ShotList(shots.video, shots.shots, document)
     folder = ensure_folder(out_dir / stem)
-    main = folder / chosen[-1].file
+    main, journal = folder / chosen[-1].file, folder / f"{_RECIPE}{UNFINISHED}"
     with staging(folder) as stage:
         prepared = [atomic_write(stage / sink.file, sink.render(shots)) for sink in chosen]
-        stale = [name for name in files_beside(main) if name not in document["files"]]
+        old = files_of(folder, _RECIPE)
+        both = sorted(old.union(document["files"]))
+        atomic_write(journal, to_json({"schema": document["schema"], "files": both}))
         remove_file(main)
-        for name in stale:
+        for name in old.difference(document["files"]):
             remove_file(folder / name)
-        return [move(path, folder / path.name) for path in prepared]
-
-
-def _time(seconds: float) -> float:
-    return round(float(seconds), _SECONDS)
+        written = [move(path, folder / path.name) for path in prepared]
+        remove_file(journal)
+    return written

@@ -31,7 +31,9 @@ _Job = TypeVar("_Job")
 MAX_ENCODERS = 8
 """Pictures that are encoded at once at most; fewer where there are fewer cores, or the pictures are large."""
 
-_UNFINISHED = ".unfinished"
+UNFINISHED = ".unfinished"
+"""Ends the name of what lists the files of a result while they are replaced."""
+
 _OURS = re.compile(r"person_\d{2,}(_\d+)?(_face)?\.(jpg|png|webp)")
 """Names in the folder ``people`` that only stills gives: results of versions before 0.2 list no files."""
 
@@ -56,7 +58,7 @@ def write_result(
     recipe = recipe_of(document)
     folder = ensure_folder(out_dir / stem)
     shown = ensure_folder(folder / recipe)
-    target, journal = folder / f"{recipe}.json", folder / f"{recipe}{_UNFINISHED}"
+    target, journal = folder / f"{recipe}.json", folder / f"{recipe}{UNFINISHED}"
     with staging(folder) as stage:
         names: list[str] = []
         for name in stage_files(stage):
@@ -65,7 +67,7 @@ def write_result(
                 on_picture(len(names), total)
         document["files"] = sorted(f"{recipe}/{name}" for name in names)
         prepared = atomic_write(stage / target.name, lambda file: write_json(file, document))
-        old = _files_of(folder, recipe)
+        old = files_of(folder, recipe)
         both = sorted(old.union(document["files"]))
         atomic_write(journal, to_json({"schema": document["schema"], "files": both}))
         remove_file(target)
@@ -84,11 +86,11 @@ def erase_results(folder: Path) -> None:
 
     Files that stills did not write stay where they are. Raises ``OutputError`` where something cannot be removed.
     """
-    for document in [*folder.glob("*.json"), *folder.glob(f"*{_UNFINISHED}")]:
+    for document in [*folder.glob("*.json"), *folder.glob(f"*{UNFINISHED}")]:
         recipe = document.stem
         if _read(document, recipe) is None:
             continue
-        files = _files_of(folder, recipe)
+        files = files_of(folder, recipe)
         remove_file(document)
         for name in files:
             remove_file(folder / name)
@@ -192,10 +194,10 @@ def shot_number(starts: Sequence[float], time: float) -> int:
     return max(1, bisect_right(starts, time)) if starts else 0
 
 
-def _files_of(folder: Path, recipe: str) -> set[str]:
+def files_of(folder: Path, recipe: str) -> set[str]:
     """What results of ``recipe`` in ``folder`` say they wrote, as names relative to it, and what bears our names."""
     listed: set[str] = set()
-    for path in (folder / f"{recipe}.json", folder / f"{recipe}{_UNFINISHED}"):
+    for path in (folder / f"{recipe}.json", folder / f"{recipe}{UNFINISHED}"):
         document = _read(path, recipe)
         files = document.get("files") if document is not None else None
         listed.update(name for name in (files if isinstance(files, list) else ()) if _is_inside(name, recipe))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stills.render.results import to_json
+from stills.render.documents import to_json
 from stills.render.timelines.shotlist import ShotList
 
 

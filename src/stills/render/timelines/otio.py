@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from stills._version import __version__
+from stills.render.documents import to_json
 from stills.render.names import base_name, stem_of
-from stills.render.results import to_json
 from stills.render.timelines.shotlist import ShotList, ShotRow, frame_spans, overlaps
 
 
