@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -75,7 +76,7 @@ def keyframes_index(
     absent = {f.name: pa.nulls(len(at), f.type) for f in FRAMES if f.name not in values}
     borders = [0.0, *(at[c] for c in cuts), duration]
     shots = []
-    for place, (start, end) in enumerate(zip(borders, borders[1:], strict=False)):
+    for place, (start, end) in enumerate(pairwise(borders)):
         mixed = (gradual or {}).get(cuts[place - 1]) if place else None
         kind = "none" if not place else "dissolve" if mixed else "cut"
         first, last = mixed or (start, start)

@@ -81,7 +81,7 @@ def find_candidates(
     pictured = inside & np.asarray(index.frames["thumb"].is_valid())
     by_hash = not pictured.any()
     rows = np.flatnonzero(inside if by_hash else pictured)
-    frames = index.frames.take(pa.array(rows)) if len(rows) < len(time) else index.frames
+    frames = index.frames.select(["pts", *_COLUMNS]).take(pa.array(rows))
     columns = {name: _flags(frames, name) if name in _FLAGS else _numbers(frames, name) for name in _COLUMNS}
     shot = shots.at(time[rows])
     columns["in_transition"] |= shots.in_gradual(time[rows])
@@ -96,7 +96,8 @@ def find_candidates(
     key = np.where(border.near, border.frames - 10.0 + 0.1 * key, key)
     if by_hash:
         keep = _thinned(keep, time[rows], shot, key)
-    views = _views(frames.take(pa.array(keep)), shot[keep], columns["flat"][keep], rules)
+    looks = index.frames.select(["time", "thumb", "colors", "hash"]).take(pa.array(rows[keep]))
+    views = _views(looks, shot[keep], columns["flat"][keep], rules)
     return Candidates(
         pts=_numbers(frames, "pts", np.int64)[keep],
         time=time[rows[keep]],

@@ -12,7 +12,7 @@ from stills.errors import NothingFoundError, UsageError
 from stills.index.goodness import WEIGHTS
 from stills.index.index import Index
 from stills.select.candidates import Candidates, find_candidates
-from stills.select.near import TOLD_APART, Groups, group
+from stills.select.near import TOLD_APART, Groups, compare, group
 from stills.select.presets import DEFAULT_SIMILARITY, PRESETS, PresetRules
 from stills.select.ranking import Ranking, rank
 from stills.types import Fallback, KeyframesSelection, Pick, Preset
@@ -111,18 +111,18 @@ def select_keyframes(index: Index, options: KeyframesOptions | None = None) -> K
     candidates = find_candidates(index, o.all_weights, o.rules, o.start, o.end)
     if not len(candidates):
         raise _nothing(index, o)
-    distinct = group(candidates, similarity=TOLD_APART, window=window)
+    compared = compare(candidates, window)
+    distinct = group(candidates, compared, similarity=TOLD_APART, window=window)
     threshold = DEFAULT_SIMILARITY if o.similarity is None else o.similarity
     groups = (
         distinct
         if o.target is not None or threshold >= TOLD_APART
-        else group(candidates, similarity=threshold, window=window)
+        else group(candidates, compared, similarity=threshold, window=window)
     )
     ranking = _rank(index, candidates, groups, o)
     kept = groups.leaders[ranking.order]
     fallbacks = _fallbacks(candidates, o, len(kept), len(distinct.leaders))
-    novelty = 1.0 - ranking.similarity
-    picks = [_pick(candidates, int(row), place, float(novelty[place])) for place, row in enumerate(kept)]
+    picks = _picks(candidates, kept, 1.0 - ranking.similarity)
     used = float(ranking.similarity.max()) if o.target is not None else threshold
     dropped = {
         **candidates.dropped,
@@ -148,7 +148,7 @@ def explain(index: Index, selection: KeyframesSelection) -> tuple[Explanation, .
     o = KeyframesOptions(**{name: value for name, value in selection.settings.items() if name in names})
     candidates = find_candidates(index, o.all_weights, o.rules, o.start, o.end)
     kept = np.searchsorted(candidates.pts, [pick.pts for pick in selection.frames])
-    similarity, _ = candidates.views.compare(slice(0, len(candidates)), kept)
+    similarity, _ = candidates.views.compare(np.arange(len(candidates)), kept)
     own = candidates.shot[:, None] == candidates.shot[kept][None]
     nearest_kept = np.where(own, similarity, -1.0).argmax(axis=1)
     nearest_kept[~own.any(axis=1)] = -1
@@ -209,15 +209,16 @@ def _lengths(index: Index) -> NDArray[np.float64]:
     return np.asarray(index.shots["end"].to_numpy() - index.shots["start"].to_numpy(), np.float64)
 
 
-def _pick(candidates: Candidates, row: int, place: int, novelty: float) -> Pick:
-    reasons = {name: float(values[row]) for name, values in candidates.parts.items()} | {"novelty": novelty}
-    return Pick(
-        pts=int(candidates.pts[row]),
-        time=float(candidates.time[row]),
-        score=round(float(candidates.score[row]), 4),
-        reasons={name: round(min(1.0, max(0.0, value)), 4) for name, value in reasons.items()},
-        rank=place + 1,
-    )
+def _picks(candidates: Candidates, kept: NDArray[np.intp], novelty: NDArray[np.float32]) -> list[Pick]:
+    """``kept`` (rows, in order of rank) as picks."""
+    names = (*candidates.parts, "novelty")
+    parts = np.stack([*(values[kept] for values in candidates.parts.values()), novelty], axis=1)
+    reasons = np.clip(parts, 0.0, 1.0).astype(np.float64).round(4).tolist()
+    pts, time = candidates.pts[kept].tolist(), candidates.time[kept].tolist()
+    score = candidates.score[kept].astype(np.float64).round(4).tolist()
+    return [
+        Pick(pts[i], time[i], score[i], dict(zip(names, reasons[i], strict=True)), rank=i + 1) for i in range(len(kept))
+    ]
 
 
 def _fallbacks(candidates: Candidates, o: KeyframesOptions, kept: int, distinct: int) -> tuple[Fallback, ...]:

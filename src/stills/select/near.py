@@ -15,6 +15,10 @@ _CHUNK = 128
 _REPEAT_ENERGY = 2.0
 """How many times the energy that cannot be told apart frames of a repeated shot may differ: it was encoded again."""
 
+MOMENT = 0.5
+"""Seconds. Frames of a shot that lie closer have to differ the more to count as two, in proportion: a quick pan is not
+worth ten pictures a second."""
+
 TOLD_APART = 1.0
 """A similarity that only frames reach that cannot be told apart."""
 
@@ -31,6 +35,30 @@ class Groups:
     leader: NDArray[np.intp]
     similar: int
     repeated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Candidates ``first`` against ``second`` (rows): what is known of each pair. ``gap`` is in seconds."""
+
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    similarity: Floats
+    energy: Floats
+    gap: Floats
+    same_shot: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, c: Candidates, first: NDArray[np.intp], second: NDArray[np.intp]) -> Comparison:
+        """Of all of ``first`` with all of ``second``: arrays of (first, second)."""
+        gap = np.abs(c.time[first][:, None] - c.time[second][None]).astype(np.float32)
+        return cls(first, second, *c.views.compare(first, second), gap, c.shot[first][:, None] == c.shot[second][None])
+
+    @classmethod
+    def paired(cls, c: Candidates, first: NDArray[np.intp], second: NDArray[np.intp]) -> Comparison:
+        """Of each of ``first`` with that of ``second`` at its place: arrays of (n,)."""
+        gap = np.abs(c.time[first] - c.time[second]).astype(np.float32)
+        return cls(first, second, *c.views.compare_pairs(first, second), gap, c.shot[first] == c.shot[second])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +79,34 @@ class Nearness:
         across = 1.0 - (1.0 - similarity) ** 4 if views.rules.every_shot else similarity
         return cls(similarity, across, views.apart)
 
-    def test(self, similarity: Floats, energy: Floats, same_shot: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which pairs are near-equals; arrays of one shape."""
-        alike = similarity >= np.where(same_shot, np.float32(self.similarity), np.float32(self.across))
-        alike &= self.similarity < TOLD_APART
-        return np.asarray(alike | (energy <= self.apart), np.bool_)
+    def test(self, pairs: Comparison) -> NDArray[np.bool_]:
+        """Which pairs are near-equals."""
+        equal: NDArray[np.bool_] = pairs.energy <= self.apart
+        if self.similarity >= TOLD_APART:
+            return equal
+        haste = np.maximum(1.0, MOMENT / np.maximum(pairs.gap, 1e-3))
+        within = 1.0 - (1.0 - self.similarity) * haste
+        return np.asarray(equal | (pairs.similarity >= np.where(pairs.same_shot, within, self.across)), np.bool_)
 
 
-def group(c: Candidates, *, similarity: float, window: float) -> Groups:
-    """The best of each run of near-equals.
+def compare(c: Candidates, window: float) -> tuple[Comparison, ...]:
+    """All candidates against those at most ``window`` seconds away (and some more), a stretch at a time."""
+    every = np.arange(len(c))
+    first = np.searchsorted(c.time, c.time - window)
+    last = np.searchsorted(c.time, c.time + window, side="right")
+    stretches = [every[a : a + _CHUNK] for a in range(0, len(c), _CHUNK)]
+    return tuple(Comparison.of(c, rows, every[first[rows[0]] : last[rows[-1]]]) for rows in stretches)
+
+
+def group(c: Candidates, compared: tuple[Comparison, ...], *, similarity: float, window: float) -> Groups:
+    """The best of each run of near-equals; ``compared`` is what :func:`compare` gives for the same window.
 
     Candidates are visited from the best to the worst (``key``); one that is no near-equal of any chosen before it
     within ``window`` seconds is chosen. So no two chosen ones are near-equals, and each stands for worse ones only.
     What stays in view, or comes back within the window again and again, counts as seen all the while.
     """
     nearness = Nearness.of(c.views, similarity)
-    near, equal = _pairs(c, nearness, window)
+    near, equal = _pairs(c, compared, nearness, window)
     repeats = repeated_shots(equal, c.shot)
     leader = _greedy(near, np.lexsort([c.time, -c.key]), repeats)
     _merge_returning(c, leader, nearness, window)
@@ -75,26 +115,17 @@ def group(c: Candidates, *, similarity: float, window: float) -> Groups:
     return Groups(leaders, leader, len(leader) - len(leaders) - repeated, repeated)
 
 
-def _pairs(c: Candidates, nearness: Nearness, window: float) -> tuple[Pairs, Pairs]:
-    """Near-equals and equals among candidates at most ``window`` seconds apart, sorted by their first row."""
-    time, shot = c.time, c.shot
-    first = np.searchsorted(time, time - window)
-    last = np.searchsorted(time, time + window, side="right")
+def _pairs(c: Candidates, compared: tuple[Comparison, ...], nearness: Nearness, window: float) -> tuple[Pairs, Pairs]:
+    """Near-equals and equals of other shots, at most ``window`` seconds apart, sorted by their first row."""
     near: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
     equal: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
-    for a in range(0, len(time), _CHUNK):
-        b = min(a + _CHUNK, len(time))
-        lo, hi = int(first[a]), int(last[b - 1])
-        similarity, energy = c.views.compare(slice(a, b), slice(lo, hi))
-        band = np.abs(time[a:b, None] - time[None, lo:hi]) <= window
-        same = shot[a:b, None] == shot[None, lo:hi]
-        close = nearness.test(similarity, energy, same)
+    for part in compared:
+        close, band = nearness.test(part), part.gap <= window
         if c.views.rules.ignore_pointer:
-            _forgive_pointers(c.views, close, np.where(band, energy, np.inf), (a, lo))
-        rows, columns = np.nonzero(close & band)
-        near.append((rows + a, columns + lo))
-        rows, columns = np.nonzero(band & ~same & (energy <= _REPEAT_ENERGY * nearness.apart))
-        equal.append((rows + a, columns + lo))
+            _forgive_pointers(c.views, close, part, band)
+        for found, mask in ((near, close), (equal, (part.energy <= _REPEAT_ENERGY * nearness.apart) & ~part.same_shot)):
+            rows, columns = np.nonzero(mask & band)
+            found.append((part.first[rows], part.second[columns]))
     return _joined(near), _joined(equal)
 
 
@@ -121,14 +152,14 @@ def _greedy(near: Pairs, order: NDArray[np.intp], out: NDArray[np.bool_]) -> NDA
     return leader
 
 
-def _forgive_pointers(views: Views, close: NDArray[np.bool_], energy: Floats, origin: tuple[int, int]) -> None:
-    """Mark pairs as ``close`` that differ by a pointer only. ``origin`` is the pair at the arrays' first place."""
+def _forgive_pointers(views: Views, close: NDArray[np.bool_], part: Comparison, band: NDArray[np.bool_]) -> None:
+    """Mark pairs as ``close`` that differ by a pointer only."""
     if views.thumbs is None:
         return
-    rows, columns = np.nonzero(~close & (energy <= 2.0 * POINTER_ENERGY + views.apart))
+    rows, columns = np.nonzero(~close & band & (part.energy <= 2.0 * POINTER_ENERGY + views.apart))
     for a in range(0, len(rows), 1024):
         i, j = rows[a : a + 1024], columns[a : a + 1024]
-        same = only_pointers(views.thumbs[i + origin[0]], views.thumbs[j + origin[1]], 0.5 * views.apart)
+        same = only_pointers(views.thumbs[part.first[i]], views.thumbs[part.second[j]], 0.5 * views.apart)
         close[i[same], j[same]] = True
 
 
@@ -137,44 +168,51 @@ def _merge_returning(c: Candidates, leader: NDArray[np.intp], nearness: Nearness
 
     The greedy choice compares leaders no farther apart than the window; what stays longer has one each window by then.
     """
-    count, time, key = len(leader), c.time, c.key
+    count = len(leader)
     known = leader >= 0
     seen_first, seen_last = np.full(count, np.inf), np.full(count, -np.inf)
-    np.minimum.at(seen_first, leader[known], time[known])
-    np.maximum.at(seen_last, leader[known], time[known])
-    first, last, times = seen_first.tolist(), seen_last.tolist(), time.tolist()
+    np.minimum.at(seen_first, leader[known], c.time[known])
+    np.maximum.at(seen_last, leader[known], c.time[known])
     leaders = np.flatnonzero(leader == np.arange(count))
-    # Until when anything was seen whose leader is at or before each: most leaders are alone and need no comparing.
-    until = np.maximum.accumulate(seen_last[leaders]) if len(leaders) else seen_last
-    older = np.searchsorted(time[leaders], time[leaders] - window)
-    live: list[int] = []
-    joined: dict[int, int] = {}
-    for place, row in enumerate(leaders.tolist()):
-        begins = first[row] - window
-        if not joined and (older[place] == 0 or until[older[place] - 1] < begins):
-            live.append(row)
-            continue
-        live = [i for i in live if last[i] >= begins]
-        apart = np.array([i for i in live if times[row] - times[i] > window], np.intp)
-        found = _most_alike(c, row, apart, nearness) if len(apart) else None
+    earlier, later = _meeting(c, leaders, seen_first, seen_last, window)
+    alike = nearness.test(Comparison.paired(c, earlier, later))
+    meeting: dict[int, list[int]] = {}
+    for i, j in zip(earlier[alike].tolist(), later[alike].tolist(), strict=True):
+        meeting.setdefault(j, []).append(i)
+    final = np.arange(count)
+    grown: list[int] = []  # groups that others have joined: seen for longer than their own leader knows
+    for row in leaders.tolist():
+        grown = [i for i in grown if seen_last[i] >= seen_first[row] - window]
+        others = {int(final[i]) for i in meeting.get(row, ())} | {i for i in grown if c.time[row] - c.time[i] > window}
+        found = _most_alike(c, row, sorted(others), nearness) if others else None
         if found is None:
-            live.append(row)
             continue
-        best, other = (row, found) if key[row] > key[found] else (found, row)
-        joined[other] = best
-        first[best], last[best] = min(first[row], first[found]), max(last[row], last[found])
-        live[live.index(found)] = best
-    if joined:
-        final = np.arange(count)
-        for other in joined:
-            best = other
-            while best in joined:
-                best = joined[best]
-            final[other] = best
-        leader[known] = final[leader[known]]
+        best, other = (row, found) if c.key[row] > c.key[found] else (found, row)
+        final[final == other] = best
+        seen_first[best] = min(seen_first[row], seen_first[found])
+        seen_last[best] = max(seen_last[row], seen_last[found])
+        grown = [*(i for i in grown if i != found), best]
+    leader[known] = final[leader[known]]
 
 
-def _most_alike(c: Candidates, row: int, among: NDArray[np.intp], nearness: Nearness) -> int | None:
-    similarity, energy = c.views.compare(np.array([row]), among)
-    near = nearness.test(similarity, energy, (c.shot[among] == c.shot[row])[None])[0]
-    return int(among[np.where(near, similarity[0], -1.0).argmax()]) if near.any() else None
+def _meeting(
+    c: Candidates, leaders: NDArray[np.intp], first: NDArray[np.float64], last: NDArray[np.float64], window: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pairs of ``leaders`` more than ``window`` apart, of which the later's group was seen before that was over.
+
+    ``first`` and ``last`` are when each leader's group was seen.
+    """
+    time = c.time[leaders]
+    # A group reaches no farther than the window from its leader, so three windows lie between two that meet.
+    begin, end = np.searchsorted(time, time - 3.0 * window), np.searchsorted(time, time - window)
+    size = np.maximum(end - begin, 0)
+    later = np.repeat(np.arange(len(leaders)), size)
+    earlier = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size) + np.repeat(begin, size)
+    meet = last[leaders[earlier]] >= first[leaders[later]] - window
+    return leaders[earlier[meet]], leaders[later[meet]]
+
+
+def _most_alike(c: Candidates, row: int, among: list[int], nearness: Nearness) -> int | None:
+    pairs = Comparison.of(c, np.array([row]), np.array(among))
+    near = nearness.test(pairs)[0]
+    return among[int(np.where(near, pairs.similarity[0], -1.0).argmax())] if near.any() else None

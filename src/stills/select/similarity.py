@@ -16,13 +16,15 @@ background keeps 0.95, unrelated shots have about 0. The measure ``energy`` is `
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stills.select.presets import PresetRules
 
-Floats = NDArray[np.float32]
+Floats: TypeAlias = NDArray[np.float32]
+Rows: TypeAlias = NDArray[np.intp] | slice
 
 WIDTH, HEIGHT = 64, 36
 """Size of the tiny pictures (``index.schema.THUMB_SIZE``)."""
@@ -69,16 +71,30 @@ class Views:
         thumbs = None if self.thumbs is None else self.thumbs[rows]
         return replace(self, blocks=self.blocks[rows], power=self.power[rows], colors=self.colors[rows], thumbs=thumbs)
 
-    def compare(self, rows: slice | NDArray[np.intp], columns: slice | NDArray[np.intp]) -> tuple[Floats, Floats]:
+    def compare(self, rows: Rows, columns: Rows) -> tuple[Floats, Floats]:
         """Similarity (0…1) and energy of all pairs, each (rows, columns)."""
-        product = self.blocks[rows] @ self.blocks[columns].T
-        power, other = self.power[rows][:, None], self.power[columns][None]
+        return self._judged(
+            self.blocks[rows] @ self.blocks[columns].T,
+            self.power[rows][:, None],
+            self.power[columns][None],
+            self.colors[rows] @ self.colors[columns].T,
+        )
+
+    def compare_pairs(self, rows: NDArray[np.intp], others: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Similarity (0…1) and energy of each of ``rows`` to that of ``others``, each (n,)."""
+        return self._judged(
+            np.einsum("ij,ij->i", self.blocks[rows], self.blocks[others]),
+            self.power[rows],
+            self.power[others],
+            np.einsum("ij,ij->i", self.colors[rows], self.colors[others]),
+        )
+
+    def _judged(self, product: Floats, power: Floats, other: Floats, histogram: Floats) -> tuple[Floats, Floats]:
         energy = np.maximum(power + other - 2.0 * product, 0.0)
         if self.rules.measure == "energy":
             return np.exp(np.log(np.float32(0.95)) * np.sqrt(energy / np.float32(self.step))), energy
         floor = np.float32(self.floor)
         structure = (product + floor) / (np.sqrt(power * other) + floor)
-        histogram = self.colors[rows] @ self.colors[columns].T
         strange = np.clip(1.0 - structure, 0.0, 1.0)
         recolored = np.clip(1.0 - histogram, 0.0, 1.0)
         similarity = (1.0 - strange * strange) * (1.0 - np.float32(_HISTOGRAM_WEIGHT) * recolored * recolored)
