@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from render_samples import ASTRONAUT_FACE, picture
@@ -26,6 +26,7 @@ def shows(crop: Box, face: Box) -> bool:
     )
 
 
+@settings(deadline=None)
 @given(sizes, aspects, st.lists(boxes, max_size=4))
 def test_it_is_the_largest_crop_of_the_shape_inside_the_picture(
     size: tuple[int, int], aspect: tuple[int, int], faces: list[Box]
@@ -52,6 +53,7 @@ def pictures_with_faces(draw: st.DrawFn) -> tuple[tuple[int, int], list[Box]]:
     return (width, height), faces
 
 
+@settings(deadline=None)
 @given(pictures_with_faces(), aspects)
 def test_all_faces_are_inside_where_they_can_be(
     source: tuple[tuple[int, int], list[Box]], aspect: tuple[int, int]
@@ -66,6 +68,7 @@ def test_all_faces_are_inside_where_they_can_be(
     assert all(shows(crop, face) for face in faces)
 
 
+@settings(deadline=None)
 @given(pictures_with_faces(), aspects)
 def test_the_largest_face_is_never_given_up(source: tuple[tuple[int, int], list[Box]], aspect: tuple[int, int]) -> None:
     size, faces = source
@@ -76,6 +79,7 @@ def test_the_largest_face_is_never_given_up(source: tuple[tuple[int, int], list[
     assert shows(crop, main)
 
 
+@settings(deadline=None)
 @given(pictures_with_faces(), aspects, st.randoms())
 def test_the_order_of_faces_and_faces_elsewhere_do_not_matter(
     source: tuple[tuple[int, int], list[Box]], aspect: tuple[int, int], random: st.DataObject
@@ -86,6 +90,7 @@ def test_the_order_of_faces_and_faces_elsewhere_do_not_matter(
     assert smart_crop(size, aspect, shuffled) == smart_crop(size, aspect, faces)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1780), st.floats(0.5, 1.5))
 def test_a_small_move_of_a_face_moves_the_crop_a_little(x: float, step: float) -> None:
     before = smart_crop((1920, 1080), (4, 3), [(x, 300, 140, 160)])

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stills.render.timeline_values import MAX_SAMPLES, timeline
@@ -33,6 +33,7 @@ def test_gaps_are_null_and_signals_without_values_left_out() -> None:
     assert got == {"step": 2.5, "sharpness": [0.5, None, None, 0.75]}
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 10_000), max_size=2000), st.randoms(use_true_random=False))
 def test_any_times_give_json_of_bounded_size(times: list[float], random: object) -> None:
     times.sort()
