@@ -82,7 +82,9 @@ def thumbnails(
 
     chosen = change_settings(settings or load_settings(), "thumbnails", **options)
     which = thumbnails_options(chosen)
-    index = index_of(video, thumbnail_layers(chosen), chosen, scanner=scanner, on_progress=on_progress, cancel=cancel)
+    layers = thumbnail_layers(chosen)
+    # A few good frames need no frame of each shot: with the effort fast, key frames do.
+    index = index_of(video, layers, chosen, scanner=scanner, on_progress=on_progress, cancel=cancel, quick=True)
     selection = select_thumbnails(index, which)
     return ThumbnailsResult(index, selection, all_fallbacks(index, selection, chosen), chosen, scanner)
 

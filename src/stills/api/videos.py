@@ -64,14 +64,19 @@ def scan(
 
 
 def is_scanned(
-    video: PathLike, *, layers: Iterable[Layer] = ("faces",), settings: Settings | None = None, **options: Any
+    video: PathLike,
+    *,
+    layers: Iterable[Layer] = ("faces",),
+    quick: bool = False,
+    settings: Settings | None = None,
+    **options: Any,
 ) -> bool:
     """Whether :func:`scan` would answer from the index. Raises ``InputError`` where the file cannot be read."""
     from stills.media.source import content_id
     from stills.scan.scanner import Scanner
 
     chosen = change_settings(settings or load_settings(), **options)
-    return Scanner(chosen).find(content_id(video), layers) is not None
+    return Scanner(chosen).find(content_id(video), layers, quick=quick) is not None
 
 
 def index_of(
@@ -82,13 +87,15 @@ def index_of(
     scanner: Scanner | None,
     on_progress: ProgressCallback | None,
     cancel: CancelToken | None,
+    quick: bool = False,
 ) -> Index:
     """The index to select from: the one given, if it has ``layers``, else that of the file.
 
-    Raises ``UsageError`` where a given index lacks a layer, and what :func:`scan` raises.
+    With ``quick``, the effort ``fast`` looks at key frames only. Raises ``UsageError`` where a given index lacks a layer, and what :func:`scan` raises.
     """
     if not isinstance(video, Index):
-        return scan(video, layers=layers, settings=settings, scanner=scanner, on_progress=on_progress, cancel=cancel)
+        with scanner_for(scanner, settings) as work:
+            return work.scan(os.fspath(video), layers=layers, quick=quick, on_progress=on_progress, cancel=cancel)
     if missing := sorted(set(layers) - video.layers):
         names = ", ".join(f'"{layer}"' for layer in sorted({*layers, *video.layers}))
         raise UsageError(

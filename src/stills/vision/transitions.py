@@ -7,6 +7,7 @@ those of :mod:`stills.vision.picture_distance`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -166,7 +167,7 @@ def sparse_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64], suspec
     return found
 
 
-def shots_from_changes(changes: Sequence[ShotChange], duration: float) -> list[Shot]:
+def shots_from_changes(changes: Iterable[ShotChange], duration: float) -> list[Shot]:
     """Cut ``duration`` seconds into shots at the transitions' times."""
     inner = [c for c in changes if 0.0 < c.time < duration]
     starts = [0.0, *(round(c.time, 6) for c in inner)]
