@@ -137,6 +137,15 @@ def test_light_tells_well_exposed_from_dark_and_burnt(collage):
     assert good["highlights"] < 0.05
 
 
+def test_a_white_ground_is_not_burnt(collage):
+    studio = np.full_like(collage, 255)
+    studio[200:, 600:1320] = collage[200:, 600:1320]
+    found = measure(studio)
+    assert found["exposure"] > 0.8
+    assert found["highlights"] > 0.6
+    assert measure(np.full_like(collage, 255))["exposure"] == 0.0
+
+
 def test_shares_of_clipped_pixels_are_exact():
     picture = np.full((100, 200), 120, np.uint8)
     picture[:, :40] = 0
