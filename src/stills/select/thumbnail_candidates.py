@@ -18,8 +18,8 @@ from stills.types import COVER_PTS, Box
 FACE_REACH = 0.3
 """Seconds to the next frame in which faces were looked for, within which they are taken to be where they were."""
 
-EYES_REACH = 0.6
-"""Seconds for which eyes seen closed are taken to be closed in frames in which nobody looked."""
+EYES_REACH = 1.1
+"""Seconds around eyes seen closed in which they are not trusted where nobody looked: one face a second is measured."""
 
 THUMB_REACH = 0.6
 """Seconds to the next frame of the shot that has a tiny picture, within which it stands for this one."""

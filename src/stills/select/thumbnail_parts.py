@@ -49,6 +49,9 @@ _EYES_CLOSED = 0.25  # of eyes_open; it is 0 where a blink coefficient says clos
 # dark film has thumbnails as well, as long as anything is to be seen. (Bad below, share of the 80th percentile, bad
 # below in any video.)
 _BLURRED, _UNEXPOSED = (0.30, 0.45, 0.04), (0.35, 0.5, 0.05)
+# White that other frames do not have, unless it is the ground of a well-lit face: burnt out rather than meant. (Share
+# of the picture, how many times what the video usually has, exposure of the face.)
+_BURNT, _BURNT_TIMES, _LIT_FACE = 0.4, 2.5, 0.6
 # Words on a dark ground: the picture is dark, and text is much of what little detail there is. On drawn subtitles,
 # titles and credits on black, text is 0.02 to 0.10 of the picture and a third of its detail or more; in photos, under
 # 0.06 of the picture and a twentieth of its detail.
@@ -161,6 +164,7 @@ def tiers(c: Candidates, parts: Mapping[str, Floats]) -> NDArray[np.int64]:
         | _low(sharp, sharp[~bad & ~has], _BLURRED) & ~has
         | _low(parts["sharpness"], parts["sharpness"][~bad & has], _BLURRED) & has
         | _low(light, light[~bad], _UNEXPOSED)
+        | _burnt(c, bad)
     )
     tier = np.where(has & ~measured, UNSURE, CLEAN)
     tier = np.where(flawed, FLAWED, tier)
@@ -195,6 +199,13 @@ def _low(values: Floats, good: Floats, bounds: tuple[float, float, float]) -> ND
     bad, share, hopeless = bounds
     usual = float(np.percentile(good, 80)) if len(good) else 0.0
     return np.asarray(values < max(hopeless, min(bad, share * usual)))
+
+
+def _burnt(c: Candidates, bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    white = c.columns["highlights"]
+    usual = float(np.percentile(white[~bad], 80)) if not bad.all() else 0.0
+    lit = _by_candidate(c, _known(c.faces.values["quality_exposure"], 0.0), c.faces.main, 0.0) >= _LIT_FACE
+    return np.asarray((white > max(_BURNT, _BURNT_TIMES * usual)) & ~lit)
 
 
 def _by_candidate(c: Candidates, values: Floats, which: NDArray[np.bool_], otherwise: float) -> Floats:
