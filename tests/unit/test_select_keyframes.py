@@ -183,7 +183,7 @@ def test_margins_at_cuts_follow_the_slowest_part_where_the_frame_rate_varies():
 def test_a_quick_pan_is_not_worth_ten_frames_a_second():
     pictures = [scene(3, shift=0.9 * min(1, max(0, (i - 20) / 10))) for i in range(50)]
     selection = select_keyframes(keyframes_index(pictures, per_second=10))
-    assert 2 <= len(selection.frames) <= 5
+    assert 2 <= len(selection.frames) <= 7  # the pan takes a second
 
 
 def test_without_pictures_hashes_are_compared_and_that_is_said():

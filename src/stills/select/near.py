@@ -16,7 +16,7 @@ _REPEAT_ENERGY = 2.0
 """How many times the energy that cannot be told apart frames of a repeated shot may differ: it was encoded again."""
 
 MOMENT = 0.5
-"""Seconds. Frames of a shot that lie closer have to differ the more to count as two, in proportion: a quick pan is not
+"""Seconds. Frames of a shot that lie closer have to differ the more to count as two, by the square: a quick pan is not
 worth ten pictures a second."""
 
 TOLD_APART = 1.0
@@ -85,7 +85,7 @@ class Nearness:
         if self.similarity >= TOLD_APART:
             return equal
         haste = np.maximum(1.0, MOMENT / np.maximum(pairs.gap, 1e-3))
-        within = 1.0 - (1.0 - self.similarity) * haste
+        within = 1.0 - (1.0 - self.similarity) * haste * haste
         return np.asarray(equal | (pairs.similarity >= np.where(pairs.same_shot, within, self.across)), np.bool_)
 
 

@@ -42,21 +42,22 @@ PRESETS: Mapping[Preset, PresetRules] = {
     # 40: half a grey level everywhere, or six in one block of a hundredth of the picture. Compression alone makes up to
     # about 10 in a still picture of 720p.
     "film": PresetRules("scene", (16, 9), window=15.0, apart=40.0),
-    # A line of ten letters changes the cells of a 1080p screen by 2,400 in all, a caret by 120, a pointer by 600
-    # (30 × 30 pixels a cell; a letter inks 3 % of one). Between 720p and 4K that is half to twice as much.
+    # Measured on drawn screens of 1920 × 1080, 30 × 30 pixels a cell: ten letters that appear 1,900, a line of text
+    # 3,500 and more, a caret 120, a pointer that moved up to 400. At 1280 × 720 a pointer makes up to 1,900, so what
+    # changes in two places only, and no more than that, is looked at once more (``ignore_pointer``).
     "screen": PresetRules(
         "energy",
         (64, 36),
         window=60.0,
-        apart=750.0,
+        apart=450.0,
         step=1500.0,
         step_over_noise=4.0,
         every_shot=False,
         ignore_pointer=True,
     ),
     # 900: two and a half grey levels over the whole picture. Blocks of 4 × 4 cells leave a sixteenth of the speckle's
-    # energy, so slow motion shows above it.
+    # energy, so slow motion shows above it; pairs that differ by speckle alone have 1.5 times its mean at most.
     "medical": PresetRules(
-        "energy", (16, 9), window=20.0, apart=40.0, step=900.0, step_over_noise=6.0, every_shot=False
+        "energy", (16, 9), window=20.0, apart=40.0, step=900.0, step_over_noise=4.0, every_shot=False
     ),
 }

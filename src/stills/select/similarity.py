@@ -35,10 +35,14 @@ _STRUCTURE_FLOOR = 4.0
 _HISTOGRAM_WEIGHT = 0.5
 
 _NOISE_MARGIN = 3.0
-"""How many times the expected energy of the noise still is noise: it is not quite white after compression."""
+"""How many times the mean energy of the noise still is noise; the largest of many pairs has about 1.5 times."""
+
+_COARSE_GRAIN = 4.0
+"""How much more energy grain may have than white noise of the same strength in the tiny pictures."""
 
 _NOISE_PAIRS = 240
 _NOISE_QUANTILE = 0.1
+_NOISY_CELLS = 0.8
 
 _HASH_ENERGY = 12.0
 """Energy that one bit of a hash stands for."""
@@ -113,6 +117,11 @@ def views_of_thumbs(
     cells = blocks.shape[1]
     # White noise of a power p a cell, averaged over m cells, leaves p / m in each of the 2304 / m blocks.
     noise = noise_power(thumbs, neighbours) * cells * cells / (WIDTH * HEIGHT)
+    if len(neighbours):
+        # Coarse grain leaves more. Where nothing moves, that is what neighbours differ by.
+        chosen = _some(neighbours)
+        away = _power(blocks[chosen + 1] - blocks[chosen])
+        noise = float(np.clip(np.quantile(away, _NOISE_QUANTILE), noise, _COARSE_GRAIN * noise))
     apart = rules.apart + _NOISE_MARGIN * noise
     step = max(rules.step, rules.step_over_noise * noise)
     return Views(rules, blocks, _power(blocks), _unit(colors), thumbs, _STRUCTURE_FLOOR * cells, apart, step)
@@ -148,18 +157,24 @@ def noise_power(thumbs: NDArray[np.uint8], neighbours: NDArray[np.intp]) -> floa
     """Power of the noise in the difference of two of ``thumbs``, squared grey levels a cell.
 
     What is left of a difference after its local mean (3 × 3) is taken off: motion and light are smooth, noise is not.
-    Of up to 240 pairs of ``neighbours``, the lowest tenth counts: in the others things may move.
+    Not its mean over the cells counts but its upper quantile, as noise is nearly everywhere and new text is not; and of
+    up to 240 pairs of ``neighbours`` the lowest tenth: in the others things may move.
     """
     if not len(neighbours):
         return 0.0
-    chosen = neighbours[:: max(1, len(neighbours) // _NOISE_PAIRS)]
+    chosen = _some(neighbours)
     pictures = thumbs.reshape(-1, HEIGHT, WIDTH)
     away = pictures[chosen + 1].astype(np.float32) - pictures[chosen]
     rows = away[:, :-2] + away[:, 1:-1] + away[:, 2:]
     local = (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9.0
     rest = away[:, 1:-1, 1:-1] - local
-    # The mean of nine takes 1/9 of the power of white noise off.
-    return float(np.quantile((rest * rest).mean(axis=(1, 2)), _NOISE_QUANTILE)) * 9.0 / 8.0
+    # Of the square of normal noise, that quantile is 1.642. The mean of nine cells takes 1/9 of its power off.
+    power = np.quantile((rest * rest).reshape(len(rest), -1), _NOISY_CELLS, axis=1) / 1.642 * 9.0 / 8.0
+    return float(np.quantile(power, _NOISE_QUANTILE))
+
+
+def _some(neighbours: NDArray[np.intp]) -> NDArray[np.intp]:
+    return neighbours[:: max(1, len(neighbours) // _NOISE_PAIRS)]
 
 
 def _power(blocks: Floats) -> Floats:
