@@ -15,6 +15,12 @@ CONTRAST_FLOOR = 8.0
 LIGHT_WEIGHT = 0.2
 """Weight of a change of mean brightness against one of structure: a cloud or a dimmer is no new shot."""
 
+BLACK = 24
+"""Luma of bars, at most."""
+
+DIFFERENT = 0.15
+"""Difference of pixels that changed, in units of contrast."""
+
 _SHIFT = 2
 UNIT = 1 << _SHIFT
 """Steps to a luma level in ``centered``: fine enough that rounding is far below any threshold."""
@@ -84,3 +90,11 @@ def correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     y -= y.mean()
     power = float(x @ x) * float(y @ y)
     return float(x @ y) / power**0.5 if power > 0 else 0.0
+
+
+def spread(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """The share of pixels that differ between two pictures, of those that are not bars."""
+    shown = np.maximum(a, b) > BLACK
+    least = DIFFERENT * (0.5 * (float(a.std()) + float(b.std())) + CONTRAST_FLOOR)
+    away = np.abs(b.astype(np.int16) - a)[shown]
+    return float(np.mean(away > least)) if away.size else 0.0

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from stills.types import Shot, Transition
 from stills.vision.gradual import FLAT_CONTRAST, find_gradual
-from stills.vision.picture_distance import CONTRAST_FLOOR, Pictures, correlation, distance, step_changes
+from stills.vision.picture_distance import (
+    BLACK,
+    CONTRAST_FLOOR,
+    Pictures,
+    correlation,
+    distance,
+    spread,
+    step_changes,
+)
 
 __all__ = [
     "CONTRAST_FLOOR",
@@ -89,11 +97,8 @@ a caption that appears is no cut."""
 WHOLE_CHANGE = 0.6
 """Change that no part of a picture can make alone."""
 
-DIFFERENT = 0.15
-"""Difference of pixels that changed, in units of contrast."""
-
-BLACK = 24
-"""Luma of bars, at most."""
+LEAST_SIDE = 10
+"""Rows and columns that are left of a picture without its bars, at least: else it is dark, and not framed."""
 
 LIGHT_RETURNS = 1.0
 """Seconds within which the light of a flash, a strobe or an explosion is gone again."""
@@ -138,7 +143,7 @@ def find_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> list[
     """Find all transitions in ``thumbs`` (n, height, width), shown at ``times`` (n,) seconds, in order of time."""
     if len(thumbs) < 2:
         return []
-    run = Pictures(thumbs)
+    run = Pictures(_without_bars(thumbs))
     cuts = _cuts(run, times)
     found = [ShotChange("cut", float(times[i]), float(times[i]), strength) for i, strength in cuts]
     for g in find_gradual(run, times, np.array([i for i, _ in cuts], np.intp)):
@@ -146,6 +151,15 @@ def find_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64]) -> list[
             continue
         found.append(ShotChange(g.kind, float(times[g.first]), float(times[g.last]), g.change))
     return sorted(found, key=lambda c: c.time)
+
+
+def _without_bars(thumbs: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The part of the pictures that is not black in all of them: bars would count as contrast that never changes."""
+    brightest = thumbs.max(axis=0)
+    rows, columns = (np.flatnonzero(brightest.max(axis=axis) > BLACK) for axis in (1, 0))
+    if not len(rows) or rows[-1] - rows[0] < LEAST_SIDE or columns[-1] - columns[0] < LEAST_SIDE:
+        return thumbs
+    return np.ascontiguousarray(thumbs[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
 def sparse_changes(thumbs: NDArray[np.uint8], times: NDArray[np.float64], suspects: list[float]) -> list[ShotChange]:
@@ -214,7 +228,7 @@ def _stands_out(run: Pictures, times: NDArray[np.float64], step: NDArray[np.floa
         and np.concatenate([step[max(1, i - 2) : i], step[i + 1 : i + 3]]).max(initial=0.0) > CUT_COMPANY * own
     ):
         return False
-    if change < WHOLE_CHANGE and _spread(run.thumbs[max(0, i - 1 - blend)], run.thumbs[i]) < CUT_SPREAD:
+    if change < WHOLE_CHANGE and spread(run.thumbs[max(0, i - 1 - blend)], run.thumbs[i]) < CUT_SPREAD:
         return False
     near = np.concatenate([_moving_steps(step[max(1, i - 12) : i - blend][::-1]), _moving_steps(step[i + 1 : i + 13])])
     gaps = np.diff(times[max(0, i - 4) : i + 4])
@@ -239,14 +253,6 @@ def _is_blend(thumbs: NDArray[np.uint8], step: NDArray[np.float32], i: int) -> b
     """Whether frame ``i - 1`` is a blend of the frames on its sides: then the cut takes two steps."""
     before = float(step[i - 1]) if i > 1 else 0.0
     return before >= BLEND_SHARE * float(step[i]) and float(_detour(thumbs, np.array([i]))[0]) <= BLEND_EXCESS
-
-
-def _spread(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """The share of pixels that differ between two pictures, of those that are not bars."""
-    shown = np.maximum(a, b) > BLACK
-    least = DIFFERENT * (0.5 * (float(a.std()) + float(b.std())) + CONTRAST_FLOOR)
-    away = np.abs(b.astype(np.int16) - a)[shown]
-    return float(np.mean(away > least)) if away.size else 0.0
 
 
 def _is_light(run: Pictures, times: NDArray[np.float64], first: int, last: int, change: float) -> bool:
