@@ -192,7 +192,7 @@ def _side(c: Candidates) -> Floats:
     """The side of each face's square against the picture's shorter side, from its area and the picture's shape."""
     shape = c.shape[c.faces.of]
     area = np.maximum(c.faces.share[:, 2] * c.faces.share[:, 3], 0.0)
-    return np.sqrt(area * np.maximum(shape, 1.0 / shape))
+    return np.asarray(np.sqrt(area * np.maximum(shape, 1.0 / shape)), np.float64)
 
 
 def _low(values: Floats, good: Floats, bounds: tuple[float, float, float]) -> NDArray[np.bool_]:
