@@ -39,6 +39,8 @@ class Server:
         environment = dict(os.environ)
         # OpenBLAS starts its threads when NumPy is imported; a fork server must have none, and workers share the cores.
         environment.setdefault("OPENBLAS_NUM_THREADS", "1")
+        # Arrow's own allocator reserves a gibibyte at once, which the hard limit on a worker's private memory counts.
+        environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         if sys.platform == "darwin":
             environment.setdefault("OBJC_DISABLE_INITIALIZE_FORK_SAFETY", "YES")
         self._log = open_log()

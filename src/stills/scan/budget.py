@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 
 MB = 1_000_000
 
-PARENT = 115 * MB
-"""The command itself, with all that it imports for a report."""
+PARENT = 100 * MB
+"""The command itself while workers scan."""
 
-SERVER = 75 * MB
+REPORT = 20 * MB
+"""What it imports besides to write pictures and a report."""
+
+SERVER = 70 * MB
 """The fork server, and what workers share with it."""
 
 SERVER_MODELS = 30 * MB
 """The same for the runtime of the models."""
 
-WORKER = 60 * MB
+WORKER = 45 * MB
 """A worker beyond what it shares: its own pages, a segment's rows, the encoder."""
 
 MODELS = 120 * MB
@@ -40,7 +43,7 @@ MODELS = 120 * MB
 SHARED = 90 * MB
 """Pages of a worker that are the fork server's too: the sandbox counts them with each worker."""
 
-DECODER_FRAMES = 12
+DECODER_FRAMES = 9
 """Frames that a decoder holds besides one for each of its threads: references, reordering, the one looked at."""
 
 WORKER_MB = 4096.0
@@ -84,7 +87,7 @@ class _Cost:
 
     def writing(self, workers: int, pictures: int) -> int:
         idle = self.scanning(workers, 0) - (workers - 1) * self.decoder
-        return idle + (_COPIES_HELD + _COPIES_WAITING) * max(pictures, self.picture)
+        return REPORT + idle + (_COPIES_HELD + _COPIES_WAITING) * max(pictures, self.picture)
 
     def all(self, workers: int, buffer: int) -> int:
         return max(self.scanning(workers, buffer // 2), self.writing(workers, buffer))
