@@ -25,7 +25,7 @@ DEFAULT_QUALITY = 92
 """JPEG, WebP and AVIF; visually lossless for film material at about half the size of 98."""
 
 DEFAULT_COMPRESSION = 6
-"""PNG; zlib's own default. 9 takes twice as long for 2 %, measured on film material."""
+"""PNG; zlib's own default. 9 takes five times as long for 4 %, 1 a third for 24 % more, measured on film material."""
 
 WAITING_BYTES = 192 << 20
 """Seven pictures of 4K, three with 16 bits."""

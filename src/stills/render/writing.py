@@ -35,7 +35,7 @@ UNFINISHED = ".unfinished"
 """Ends the name of what lists the files of a result while they are replaced."""
 
 _OURS = re.compile(r"person_\d{2,}(_\d+)?(_face)?\.(jpg|png|webp)")
-"""Names in the folder ``people`` that only stills gives: results of versions before 0.2 list no files."""
+"""Names in the folder ``people`` that only stills gives: its first results listed no files."""
 
 
 def write_result(
