@@ -65,6 +65,13 @@ FLAT_CONTRAST = 6.0
 MOVING_STRUCTURE = 0.5
 """The same for the ends of a dissolve between moving shots, on pictures four times smaller."""
 
+MOVING_CHANGE = 0.65
+"""Least change over a dissolve between moving shots."""
+
+MOVING_SPREAD = 0.8
+"""Least share of the picture that such a dissolve changes. Painted ones: 0.84 and more; pans that look like one,
+as something bright leaves the picture: up to 0.76."""
+
 DIP = (0.6, 1.3)
 """How much contrast is lost, of what the mix of unrelated pictures loses. Camera and people moving: 0 ± 0.5; fades
 through black lose more."""
@@ -202,9 +209,9 @@ def _mixed_in_motion(shots: _Shots, first: int, last: int) -> Gradual | None:
     mean = shots.mean[first : last + 1]
     lit = np.abs(mean - (mean[0] + even * (mean[-1] - mean[0]))).max()
     is_mix = DIP[0] <= dip <= DIP[1] and lit <= LIGHT * np.sqrt(0.5 * (power[0] + power[-1]))
-    if not is_mix or spread(shots.run.thumbs[first], shots.run.thumbs[last]) < MIX_SPREAD:
-        return None
     apart = float(shots.run.between(np.array([first]), np.array([last]))[0])
+    if not is_mix or apart < MOVING_CHANGE or spread(shots.run.thumbs[first], shots.run.thumbs[last]) < MOVING_SPREAD:
+        return None
     inside = np.flatnonzero((share > MIX_EDGE) & (share < 1 - MIX_EDGE))
     return Gradual("dissolve", first + max(0, int(inside[0]) - 1), first + int(inside[-1]) + 1, apart)
 
