@@ -29,7 +29,6 @@ from stills.types import KeyframesSelection, Pick, ProgressCallback, ScanReport,
 if TYPE_CHECKING:
     from stills.cancel import CancelToken
     from stills.media.packets import PacketIndex
-    from stills.render.pictures import OutputOptions
     from stills.scan.scanner import Scanner
     from stills.settings import Settings
     from stills.settings_model import KeyframesSettings
@@ -83,22 +82,23 @@ class PlainResult(KeyframesResult):
         Frames that cannot be decoded are left out, and said in :attr:`warnings`. Raises as :meth:`Result.save`.
         """
         from stills.render.documents import Lazy
+        from stills.render.frames import stage_sheet
         from stills.render.names import stem_of
         from stills.render.writing import write_result
 
         self._noted.clear()
         with scanner_for(self._scanner, self.settings) as scanner:
             options = output_options(self.settings)
+            scanner.fit((), self.video)
             run = PlainRun(self.video, self.packets, self.pts, self.settings, options, scanner, noted=self._noted)
             document = self._document()
 
             def stage_files(stage: Path) -> Iterator[str]:
                 yield from run.write(stage, cancel)
                 document.update(self._document(len(run.rows), time.monotonic() - run.started))
-                rows = sorted(run.rows)
-                document["frames"] = Lazy(rows, self._written)
+                document["frames"] = Lazy(sorted(run.rows), self._written)
                 if options.sheet is not None:
-                    yield _write_sheet(stage, document, [name for _, name, _, _ in rows], options)
+                    yield stage_sheet(stage, document, options)
 
             return write_result(
                 Path(out),
@@ -192,34 +192,6 @@ def _firsts(pts: Sequence[int], origin: Fraction, step: Fraction) -> Iterator[in
 
 def _ceil(value: Fraction) -> int:
     return -(-value.numerator // value.denominator)
-
-
-def _write_sheet(stage: Path, document: dict[str, Any], names: Sequence[str], options: OutputOptions) -> str:
-    """A contact sheet of some of the pictures that were written, as they were; its name."""
-    from PIL import Image
-
-    from stills.render.names import EXTENSIONS
-    from stills.render.sheet import caption, chosen, heading_lines, write_sheet
-
-    columns, lines = options.sheet or (1, 1)
-    places = frozenset(chosen(document["frames"], columns * lines))
-
-    def pictures() -> Iterator[tuple[NDArray[np.uint8], str]]:
-        for place, frame in enumerate(document["frames"]):
-            if place in places:
-                with Image.open(stage / names[place]) as image:
-                    yield np.asarray(image.convert("RGB")), caption(frame)
-
-    name = f"sheet.{EXTENSIONS[options.format]}"
-    write_sheet(
-        stage / name,
-        pictures(),
-        f"{columns}x{lines}",
-        heading=heading_lines(document["video"]),
-        picture_format=options.format,
-        quality=options.quality,
-    )
-    return name
 
 
 def _frame(pts: int, time: float, file: str | None = None, size: tuple[int, int] | None = None) -> dict[str, Any]:

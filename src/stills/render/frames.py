@@ -170,7 +170,7 @@ def _stage(stage: Path, document: Document, pictures: Mapping[int, Rgb], options
     )
     there = [frame for frame in frames if frame.values["file"] is not None]
     if there and options.sheet is not None:
-        yield _sheet(stage, document, options)
+        yield stage_sheet(stage, document, options)
     if there and options.preview is not None:
         from stills.render.preview import write_preview
 
@@ -229,8 +229,8 @@ def _named(document: Document, options: OutputOptions) -> list[_Frame]:
     return frames
 
 
-def _sheet(stage: Path, document: Document, options: OutputOptions) -> str:
-    """Write the contact sheet of what is in ``stage``; its name."""
+def stage_sheet(stage: Path, document: Document, options: OutputOptions) -> str:
+    """Write the contact sheet of the pictures in ``stage`` that ``document`` names; its name."""
     from stills.render.sheet import caption, chosen, heading_lines, write_sheet
 
     columns, rows = options.sheet or (1, 1)

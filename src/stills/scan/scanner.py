@@ -134,7 +134,7 @@ class Scanner:
         self._ensure_models(path, missing)
         self._layers = missing  # for the workers, should none have been started
         video, packets = self._probe(path, cancel)
-        hold = self._fit(missing, video).hold_bytes
+        hold = self.fit(missing, video).hold_bytes
         self._store.prepare(content, parameters.to_json())
         work = Work(path, content, video, packets, parameters, missing, started, hold)
         if not resume:
@@ -154,6 +154,20 @@ class Scanner:
             return
         work.cover = reading.values
         work.remarks += reading.warnings
+
+    def fit(self, layers: Iterable[Layer], video: VideoInfo) -> Budget:
+        """What memory allows for this video; workers that were started for more are ended.
+
+        Raises ``MemoryLimitError`` where it is too little.
+        """
+        budget = plan_memory(self._settings, layers, video)
+        pool, limited = self._pool, self._settings.limits.max_memory is not None
+        share = budget.workers, pool_limits(self._settings, budget)
+        if limited and pool is not None and (pool.workers, pool.limits) != share:
+            self.close()
+        if self._pool is None:
+            self._pool = start_workers(self._settings, layers, budget)
+        return budget
 
     def find(self, content: str, layers: Iterable[Layer], *, quick: bool = False) -> Index | None:
         """The best index there is of ``content`` that answers for the settings' effort, or ``None``."""
@@ -242,17 +256,6 @@ class Scanner:
         if fallbacks and self._settings.strict:
             raise StrictError(fallbacks[0].message, remedy="leave out --strict to accept this")
         return fallbacks
-
-    def _fit(self, layers: Iterable[Layer], video: VideoInfo) -> Budget:
-        """What memory allows for this video; workers that were started for more are ended."""
-        budget = plan_memory(self._settings, layers, video)
-        pool, limited = self._pool, self._settings.limits.max_memory is not None
-        share = budget.workers, pool_limits(self._settings, budget)
-        if limited and pool is not None and (pool.workers, pool.limits) != share:
-            self.close()
-        if self._pool is None:
-            self._pool = start_workers(self._settings, layers, budget)
-        return budget
 
     def _workers(self) -> Pool:
         if self._pool is None:
