@@ -42,7 +42,7 @@ def shots(bench: Bench) -> Section:
     for film in bench.corpus.films("dinner", "gala", "long") if bench.full else bench.corpus.films("dinner", "gala"):
         # the long one has 420 shots and takes minutes: once is enough, and only of what is recommended
         ways = MAIN if film.name == "long" or not bench.full else tuple(WAYS)
-        repetitions = 1 if film.name == "long" else bench.repetitions
+        repetitions = 1 if film.name == "long" else min(3, bench.repetitions)
         outcome = Outcome(Path(tempfile.mkdtemp(prefix="shots-", dir=bench.work)))
         steps = _steps(bench, film, ways, outcome)
         if film.name != "long":
