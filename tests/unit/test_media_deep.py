@@ -8,7 +8,8 @@ from av.video.frame import VideoFrame
 
 from stills.media import color, planes
 from stills.media.deep import to_rgb16, yuv_to_rgb16
-from stills.media.frame import DecodedFrame, FrameLook
+from stills.media.frame import DecodedFrame
+from stills.media.look import FrameLook
 from stills.types import Hdr
 
 WIDTH, HEIGHT = 96, 64

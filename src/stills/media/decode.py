@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from stills.errors import CorruptVideoError, DeviceError, MemoryLimitError, UsageError
-from stills.media.frame import DecodedFrame, FrameLook
+from stills.media.frame import DecodedFrame
 from stills.media.hardware import require_cuda
+from stills.media.look import FrameLook
 from stills.media.packets import PacketIndex, ReadLog, list_packets, read_packets
 from stills.media.probe import frame_pts
 from stills.media.source import PathLike, open_source
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["DecodePlan", "DecodeStats", "DecodedFrame", "FrameLook", "decode", "packets_of"]
+__all__ = ["DecodePlan", "DecodeStats", "DecodedFrame", "decode", "packets_of"]
 
 DecodeMode = Literal["all", "references", "keys"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stills.errors import CorruptVideoError
 from stills.media import color, deep, planes
-from stills.types import Hdr, VideoInfo
+from stills.media.look import FrameLook
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -24,40 +24,6 @@ Picture = NDArray[np.uint8]
 _MAGIC = b"STF1"
 _ANALYSIS_AREA = 36_000  # least pixels of the picture that is measured: details of faces and lines of text are left
 _CROP_MARGIN = 8  # pixels around a crop, so that the chroma filter sees what it sees in the whole picture
-
-
-@dataclass(frozen=True, slots=True)
-class FrameLook:
-    """What all frames of a video share: time base, display size, orientation and colours."""
-
-    time_base: tuple[int, int]
-    start_pts: int
-    width: int
-    height: int
-    rotation: int
-    mirrored: bool
-    space: str
-    full_range: bool
-    hdr: Hdr
-
-    @classmethod
-    def of(cls, info: VideoInfo) -> FrameLook:
-        """The look of the frames of ``info``'s video."""
-        return cls(
-            time_base=(info.time_base.numerator, info.time_base.denominator),
-            start_pts=info.start_pts,
-            width=info.width,
-            height=info.height,
-            rotation=info.rotation,
-            mirrored=info.mirrored,
-            space=info.color_space,
-            full_range=info.color_range == "full",
-            hdr=info.hdr,
-        )
-
-    def coded(self, width: int, height: int) -> tuple[int, int]:
-        """An upright size as it is before the turn."""
-        return (height, width) if self.rotation in {90, 270} else (width, height)
 
 
 class DecodedFrame:
