@@ -253,20 +253,23 @@ def test_flags_reach_the_settings(
     config.write_text("output: {quality: 50, format: png}\n")
     flags = (
         "--format webp --fit 1080p --fit-mode pad --crops --effort fast --workers 3 --threads 2 --gpu --precision f32 "
-        "--no-resume --max-memory 999 --max-pixels 5000 --video-timeout 9 --frame-timeout 8 --retries 7 "
-        "--retry-delay 6 --min-face 4% --min-screen-time 1.5 --max-people 5 --similarity 0.4 --per-person 2 "
+        "--lossless --compression 3 --name-template {number}_{person} "
+        "--no-resume --max-memory 999 --buffer-size 20 --max-pixels 5000 --video-timeout 9 --frame-timeout 8 "
+        "--retries 7 --retry-delay 6 --min-face 4% --min-screen-time 1.5 --max-people 5 --similarity 0.4 --per-person 2 "
         "--runners-up 1 --no-embeddings --strict"
     ).split()
     assert run(capsys, "people", films[0], "-o", str(tmp_path / "out"), "-c", str(config), *flags)[0] == 0
     settings = library["calls"][0][1]
     assert settings.output.model_dump() == {
-        "format": "webp", "quality": 50, "fit": "1080p", "fit_mode": "pad", "crops": True,
+        "format": "webp", "quality": 50, "fit": "1080p", "fit_mode": "pad", "crops": True, "lossless": True,
+        "compression": 3, "bit_depth": 8, "name_template": "{number}_{person}", "sheet": None,
     }  # fmt: skip
     assert settings.scan.model_dump(exclude={"segment_seconds"}) == {
         "effort": "fast", "workers": 3, "threads": 2, "device": "cuda", "precision": "f32", "resume": False,
     }  # fmt: skip
     assert settings.limits.model_dump() == {
-        "max_memory": 999, "max_pixels": 5000, "video_timeout": 9, "frame_timeout": 8, "retries": 7, "retry_delay": 6,
+        "max_memory": 999, "buffer_size": 20, "max_pixels": 5000, "video_timeout": 9, "frame_timeout": 8, "retries": 7,
+        "retry_delay": 6,
     }  # fmt: skip
     assert settings.people.model_dump() == {
         "min_face": "4%", "min_screen_time": 1.5, "max_people": 5, "similarity": 0.4, "per_person": 2, "runners_up": 1,

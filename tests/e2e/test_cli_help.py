@@ -58,7 +58,11 @@ def test_the_table_of_commands_says_what_they_say() -> None:
 
 WORDS = {
     "workers": "one a core", "max_people": "all", "similarity": "as measured", "video_timeout": "none",
-    "resume": "resume", "crops": "no-crops", "embeddings": "embeddings",
+    "resume": "resume", "crops": "no-crops", "embeddings": "embeddings", "max_memory": "none",
+    "lossless": "no-lossless", "name_template": "by recipe", "sheet": "none", "target": "none", "per_shot": "any",
+    "window": "the preset's", "start": "the start", "end": "the end", "every": "none", "expression": "expression",
+    "emotions": "happy=1,surprise=0.6", "aspect": "as it is", "avoid_edges": "no-avoid-edges", "cover": "cover",
+    "preview": "none",
 }  # fmt: skip
 """Defaults that the help says in words."""
 
@@ -67,13 +71,26 @@ WORDS = {
 def test_the_defaults_in_the_help_are_those_of_the_settings(name: str, command: click.Command) -> None:
     settings = load_settings(env={})
     for option in command.params:
-        if not isinstance(option, click.Option) or option.name not in OPTIONS or option.name == "strict":
-            continue
+        if not isinstance(option, click.Option) or option.name not in OPTIONS or option.name in {"strict", "all"}:
+            continue  # a flag that can only be given
         section, _, leaf = OPTIONS[option.name].rpartition(".")
         value = getattr(getattr(settings, section), leaf) if section else getattr(settings, leaf)
         said = f"{value:g}" if isinstance(value, float) else str(value)
         assert option.show_default == WORDS.get(leaf, said), option.name
         assert option.default is None or option.default is not False, "a flag that is not given must not count"
+
+
+def test_defaults_in_words_are_true() -> None:
+    settings = load_settings(env={})
+    assert settings.thumbnails.emotions == {"happy": 1.0, "surprise": 0.6}
+    unset = [
+        settings.keyframes.model_dump()[name] for name in ("target", "per_shot", "window", "start", "end", "every")
+    ]
+    unset += [settings.output.name_template, settings.output.sheet, settings.thumbnails.aspect]
+    assert unset == [None] * 9
+    assert settings.limits.max_memory is settings.thumbnails.preview is None
+    thumbnails = settings.thumbnails
+    assert (thumbnails.expression, thumbnails.cover, thumbnails.avoid_edges) == (True, True, False)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,6 +116,41 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["people", "--gpu", "--device", "cpu", "x"], "contradict"),
         (["people", "s3://bucket/key"], "extra"),
         (["people", "-c", "none.yaml", "x"], "none.yaml"),
+        (["keyframes", "--all", "--target", "3", "x"], "all and target contradict"),
+        (["keyframes", "--every", "2s", "--similarity", "0.9", "x"], "every and similarity contradict"),
+        (["keyframes", "--all", "--every", "2s", "x"], "all and every contradict"),
+        (["keyframes", "--all", "--min-gap", "1", "x"], "all and min-gap contradict"),
+        (["keyframes", "--every", "2s", "--explain", "x"], "--explain"),
+        (["keyframes", "--from", "1:10", "--to", "70", "x"], "not before"),
+        (["keyframes", "--from", "soon", "x"], "1:12.5"),
+        (["keyframes", "--target", "0", "x"], "0"),
+        (["keyframes", "--target", "-3", "x"], "-3"),
+        (["keyframes", "--every", "0s", "x"], "2s"),
+        (["keyframes", "--every", "1.5f", "x"], "10f"),
+        (["keyframes", "--weights", "charm=1", "x"], "sharpness"),
+        (["keyframes", "--weights", "sharpness", "x"], "NAME=NUMBER"),
+        (["keyframes", "--weights", "sharpness=-1", "x"], "0"),
+        (["keyframes", "--sheet", "4", "x"], "4x5"),
+        (["keyframes", "--name-template", "{stem}", "x"], "{number}"),
+        (["keyframes", "--name-template", "{number}/{time}", "x"], "folder"),
+        (["keyframes", "--lossless", "x"], "lossless"),
+        (["keyframes", "--bit-depth", "16", "x"], "png"),
+        (["keyframes", "--bit-depth", "12", "x"], "16"),
+        (["keyframes", "--format", "bmp", "x"], "avif"),
+        (["keyframes", "--format", "avif", "--lossless", "x"], "lossless"),
+        (["keyframes", "--compression", "10", "x"], "9"),
+        (["keyframes", "--max-memory", "100", "x"], "128"),
+        (["keyframes", "--buffer-size", "0", "x"], "1"),
+        (["people", "--lossless", "--format", "jpeg", "x"], "lossless"),
+        (["thumbnails", "-k", "0", "x"], "1"),
+        (["thumbnails", "--emotions", "joy=1", "x"], "happy"),
+        (["thumbnails", "--emotions", "happy=2", "x"], "1"),
+        (["thumbnails", "--no-expression", "--emotions", "happy=1", "x"], "contradict"),
+        (["thumbnails", "--weights", "charm=1", "x"], "faces"),
+        (["thumbnails", "--aspect", "16", "x"], "16:9"),
+        (["thumbnails", "--aspect", "9:16", "--fit", "1920x1080", "x"], "--aspect"),
+        (["thumbnails", "--preview", "png", "x"], "gif"),
+        (["scan", "--layers", "signals,sound", "x"], "sound"),
         (["models", "pul"], "pul"),
         (["--nothing"], "--nothing"),
     ],

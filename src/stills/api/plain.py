@@ -100,7 +100,7 @@ class PlainResult(KeyframesResult):
                 if options.sheet is not None:
                     yield stage_sheet(stage, document, options)
 
-            return write_result(
+            *pictures, listed = write_result(
                 Path(out),
                 name or stem_of(self.video.path),
                 document,
@@ -108,6 +108,7 @@ class PlainResult(KeyframesResult):
                 total=len(self.pts) + (options.sheet is not None),
                 on_picture=picture_progress(self.video, on_progress, cancel),
             )
+            return [*sorted(pictures), listed]  # they came as workers were done with them
 
     def _written(self, row: Row) -> dict[str, Any]:
         pts, name, width, height = row

@@ -97,10 +97,13 @@ def thumbnail_layers(settings: Settings) -> frozenset[Layer]:
 
 def thumbnails_options(settings: Settings) -> ThumbnailsOptions:
     """What to select. Raises ``UsageError`` for what no video can answer or what cannot be written."""
+    from stills.select.thumbnail_parts import emotion_weights, part_weights
     from stills.select.thumbnails import ThumbnailsOptions
 
     output_options(settings, thumbnails=True)
     t = settings.thumbnails
+    emotion_weights(t.emotions)
+    part_weights(t.weights)
     return ThumbnailsOptions(
         count=t.count,
         expression=t.expression,

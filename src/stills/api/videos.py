@@ -91,7 +91,8 @@ def index_of(
 ) -> Index:
     """The index to select from: the one given, if it has ``layers``, else that of the file.
 
-    With ``quick``, the effort ``fast`` looks at key frames only. Raises ``UsageError`` where a given index lacks a layer, and what :func:`scan` raises.
+    With ``quick``, the effort ``fast`` looks at key frames only. Raises ``UsageError`` where a given index lacks a
+    layer, and what :func:`scan` raises.
     """
     if not isinstance(video, Index):
         with scanner_for(scanner, settings) as work:

@@ -9,6 +9,7 @@ import click
 
 from stills.cli import options
 from stills.cli.inputs import expand
+from stills.errors import UsageError
 
 
 @click.command("thumbnails")
@@ -36,6 +37,8 @@ def command(inputs: tuple[str, ...], out: Path, explain: bool, dry_run: bool, **
     stills thumbnails clips/ -o out -k 1 --effort fast --aspect 9:16
     stills thumbnails film.mp4 -o out --emotions happy=1,surprise=0.6 --preview webp
     """  # noqa: D301 - click reads \b
+    if given["expression"] is False and given["emotions"] is not None:
+        raise UsageError("--no-expression and --emotions contradict each other: with no expressions none is weighed")
     session = options.start(section="thumbnails", **given)
     from stills.api.thumbnails import thumbnail_layers, thumbnails_options
 
@@ -45,7 +48,7 @@ def command(inputs: tuple[str, ...], out: Path, explain: bool, dry_run: bool, **
     if dry_run:
         from stills.cli.dry import dry_run as say_what
 
-        return say_what(session, videos, out, layers)
+        return say_what(session, videos, out, layers, quick=True)
     from stills.scan.pool import start_workers
 
     with start_workers(session.settings, layers) as workers:  # they import while we do

@@ -15,11 +15,17 @@ from stills.types import Layer, ProgressCallback
 
 
 def dry_run(
-    session: Session, videos: Sequence[Input], out: Path | None, layers: Collection[Layer] = frozenset({"faces"})
+    session: Session,
+    videos: Sequence[Input],
+    out: Path | None,
+    layers: Collection[Layer] = frozenset({"faces"}),
+    *,
+    quick: bool = False,
 ) -> int:
     """Say for every video whether ``layers`` are measured already and where its output would go; the exit code.
 
-    Without layers nothing is to be measured: then it says how many frames would be taken out.
+    ``quick`` is as in :func:`stills.is_scanned`. Without layers nothing is to be measured: then it says how many frames
+    would be taken out.
     """
     names: dict[str, str] = {}
     if out is not None:
@@ -33,7 +39,7 @@ def dry_run(
         info, packets = scanner.packets(path, cancel=cancel)
         fields: dict[str, object] = {"dry_run": True, "duration": info.duration}
         if layers:
-            cached = stills.is_scanned(path, layers=layers, settings=session.settings)
+            cached = stills.is_scanned(path, layers=layers, quick=quick, settings=session.settings)
             steps = "measured before, no decoding" if cached else f"would scan {clock(info.duration)}"
             fields["cached"] = cached
         else:

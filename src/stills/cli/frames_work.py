@@ -25,9 +25,10 @@ def find_keyframes(
     """Write the key frames of every video, with results and the report, into ``out``; the exit code."""
     plain = session.settings.keyframes.plain
 
-    def tell(result: KeyframesResult, files: list[Path], folder: Path) -> Outcome:
+    def tell(path: str, result: KeyframesResult, files: list[Path], folder: Path) -> Outcome:
         fields: dict[str, Any] = {"distinct": result.selection.distinct, "similarity": result.selection.similarity}
         return _outcome(
+            path,
             result,
             files,
             folder,
@@ -45,8 +46,9 @@ def find_thumbnails(
 ) -> int:
     """Write the best thumbnails of every video, with results and the report, into ``out``; the exit code."""
 
-    def tell(result: ThumbnailsResult, files: list[Path], folder: Path) -> Outcome:
+    def tell(path: str, result: ThumbnailsResult, files: list[Path], folder: Path) -> Outcome:
         return _outcome(
+            path,
             result,
             files,
             folder,
@@ -60,6 +62,7 @@ def find_thumbnails(
 
 
 def _outcome(
+    path: str,
     result: KeyframesResult | ThumbnailsResult,
     files: list[Path],
     folder: Path,
@@ -74,7 +77,7 @@ def _outcome(
     if explained:
         fields = {**fields, "explained": [_values(pick) for pick in result.frames]}
     return Outcome(
-        f"{result.video.path}: {said} in {clock(result.video.duration)} → {folder}",
+        f"{path}: {said} in {clock(result.video.duration)} → {folder}",
         found=found > 0,
         files=files,
         fallbacks=result.fallbacks,

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 def find_people(session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None) -> int:
     """Find the people of every video, write pictures, results and the report into ``out``; the exit code."""
 
-    def tell(result: PeopleResult, files: list[Path], folder: Path) -> Outcome:
+    def tell(path: str, result: PeopleResult, files: list[Path], folder: Path) -> Outcome:
         found = len(result.people)
         who = count(found, "person", "people") if found else "nobody that qualifies"
         return Outcome(
-            f"{result.video.path}: {who} in {clock(result.video.duration)} → {folder}",
+            f"{path}: {who} in {clock(result.video.duration)} → {folder}",
             found=found > 0,
             files=files,
             fallbacks=result.fallbacks,

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Result[Any]")
 Ask = Callable[..., R]
 """A verb of :mod:`stills`: takes a path and ``settings``, ``scanner``, ``on_progress``, ``cancel``."""
-Tell = Callable[[R, list[Path], Path], Outcome]
-"""What to say of a result: called with it, the files that were written, and the folder they are in."""
+Tell = Callable[[str, R, list[Path], Path], Outcome]
+"""What to say of a result: called with the input, its result, the files that were written and their folder."""
 
 
 def output_names(videos: Sequence[Input]) -> dict[str, str]:
@@ -54,7 +54,7 @@ def write_results(
         def work(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
             result = ask(path, settings=session.settings, scanner=scanner, on_progress=on_progress, cancel=cancel)
             files = result.save(out, name=names[path], on_progress=on_progress, cancel=cancel)
-            return tell(result, files, out / names[path])
+            return tell(path, result, files, out / names[path])
 
         return run_each(session, videos, work, after=report)
 
