@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stills.index.goodness import frame_parts, goodness
 from stills.index.index import Index
 from stills.select.presets import PresetRules
-from stills.select.similarity import HEIGHT, WIDTH, Views, views_of_hashes, views_of_thumbs
+from stills.select.similarity import HEIGHT, WIDTH, StillPairs, Views, views_of_hashes, views_of_thumbs
 
 _COLUMNS = ("in_transition", "flat", "black", "flash", "sharpness", "noise", "exposure", "motion", "contrast")
 _FLAGS = frozenset(_COLUMNS[:4])
@@ -37,9 +37,6 @@ _EDGE_DISCOUNT = 0.1
 
 _PER_SECOND = 2.0
 """Candidates a second where the index holds no tiny pictures."""
-
-_NEIGHBOURS = 1.5
-"""Seconds up to which two candidates of a shot tell about the noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +206,9 @@ def _views(frames: pa.Table, shot: NDArray[np.intp], flat: NDArray[np.bool_], ru
     if frames["thumb"].null_count:
         hashes = pc.fill_null(frames["hash"], pa.scalar(0, pa.uint64())).to_numpy()
         return views_of_hashes(hashes, flat, colors, rules)
-    near = np.diff(_numbers(frames, "time", np.float64)) < _NEIGHBOURS
-    neighbours = np.flatnonzero((np.diff(shot) == 0) & near)
-    return views_of_thumbs(_pictures(frames["thumb"], WIDTH * HEIGHT), colors, neighbours, rules)
+    time = _numbers(frames, "time", np.float64)
+    thumbs = _pictures(frames["thumb"], WIDTH * HEIGHT)
+    return views_of_thumbs(thumbs, colors, StillPairs.of(time, shot), rules)
 
 
 def _pictures(column: pa.ChunkedArray, size: int) -> NDArray[np.uint8]:

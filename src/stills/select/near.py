@@ -156,10 +156,10 @@ def _forgive_pointers(views: Views, close: NDArray[np.bool_], part: Comparison, 
     """Mark pairs as ``close`` that differ by a pointer only."""
     if views.thumbs is None:
         return
-    rows, columns = np.nonzero(~close & band & (part.energy <= 2.0 * POINTER_ENERGY + views.apart))
+    rows, columns = np.nonzero(~close & band & (part.energy <= POINTER_ENERGY))
     for a in range(0, len(rows), 1024):
         i, j = rows[a : a + 1024], columns[a : a + 1024]
-        same = only_pointers(views.thumbs[part.first[i]], views.thumbs[part.second[j]], 0.5 * views.apart)
+        same = only_pointers(views.thumbs[part.first[i]], views.thumbs[part.second[j]])
         close[i[same], j[same]] = True
 
 

@@ -13,8 +13,12 @@ _REPEATED_SHARE = 0.6
 """Share of a shot's candidates that must have an equal in one earlier shot. Loops and cut-backs to the same take reach
 1; the same person filmed a moment later, below 0.1."""
 
-POINTER_ENERGY = 1600.0
-"""Most energy of the change that a pointer makes in one place: at 720p it blackens 15 % of a cell, 40 grey levels."""
+POINTER_ENERGY = 4000.0
+"""Most energy of the change that a pointer and a caret make: at 720p a pointer blackens up to 15 % of a cell, 40 grey
+levels, both where it was and where it is; a caret half of that."""
+
+_CHANGED_CELL = 64.0
+"""Energy from which a cell of the tiny picture has changed: eight grey levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +49,13 @@ def repeated_shots(equal: Pairs, shot: NDArray[np.intp]) -> NDArray[np.bool_]:
     return np.asarray(np.isin(shot, repeats), np.bool_)
 
 
-def only_pointers(a: NDArray[np.uint8], b: NDArray[np.uint8], limit: float) -> NDArray[np.bool_]:
-    """Whether pictures ``a`` and ``b`` (n, 2304) differ in no more than where a pointer was and where it is: (n,).
+def only_pointers(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether pictures ``a`` and ``b`` (n, 2304) differ by no more than a pointer, moved, and a caret: (n,).
 
-    Two patches of 2 × 2 cells that do not touch may differ as much as a pointer makes them; of what differs elsewhere,
-    the energy must be below ``limit``. Text that was written makes one change, wider than a patch or stronger.
+    Those touch two neighbouring cells at most; text that is long enough to matter changes three in a row, or some of
+    them more than a pointer can.
     """
     away = (a.astype(np.float32) - b).reshape(-1, HEIGHT, WIDTH) ** 2
-    here = np.arange(len(away))
-    total, small = away.sum(axis=(1, 2)), np.ones(len(away), np.bool_)
-    for _ in range(2):
-        patch = away[:, :-1, :-1] + away[:, 1:, :-1] + away[:, :-1, 1:] + away[:, 1:, 1:]
-        place = patch.reshape(len(away), -1).argmax(axis=1)
-        top, left = np.divmod(place, WIDTH - 1)
-        energy = patch[here, top, left]
-        total -= energy
-        small &= energy <= POINTER_ENERGY
-        for y in range(-1, 3):  # the patch, and the cells around it, where the second may not be
-            for x in range(-1, 3):
-                away[here, np.clip(top + y, 0, HEIGHT - 1), np.clip(left + x, 0, WIDTH - 1)] = 0.0
-    return np.asarray(small & (total < limit), np.bool_)
+    changed = away >= _CHANGED_CELL
+    written = (changed[:, :, :-2] & changed[:, :, 1:-1] & changed[:, :, 2:]).any(axis=(1, 2))
+    return np.asarray(~written & (away.sum(axis=(1, 2)) <= POINTER_ENERGY), np.bool_)

@@ -25,6 +25,7 @@ from stills.select.presets import PresetRules
 
 Floats: TypeAlias = NDArray[np.float32]
 Rows: TypeAlias = NDArray[np.intp] | slice
+RowPairs: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 WIDTH, HEIGHT = 64, 36
 """Size of the tiny pictures (``index.schema.THUMB_SIZE``)."""
@@ -40,12 +41,42 @@ _NOISE_MARGIN = 3.0
 _COARSE_GRAIN = 4.0
 """How much more energy grain may have than white noise of the same strength in the tiny pictures."""
 
+_STEADY = 1.5
+"""How much more frames many seconds apart may differ than frames two seconds apart where nothing moves."""
+
+_MOST_GRAIN = 150.0
+"""Most energy that is taken for grain which neighbours do not show: 8 grey levels of noise in 160 × 90 pixels, hard
+compressed, differ by 250 in the middle and 460 at most. What repeats itself looks steady too, and is no noise."""
+
 _NOISE_PAIRS = 240
 _NOISE_QUANTILE = 0.1
 _NOISY_CELLS = 0.8
 
 _HASH_ENERGY = 12.0
 """Energy that one bit of a hash stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillPairs:
+    """RowPairs of rows of one shot: neighbours, those two to three seconds apart, and those eight to ten."""
+
+    next: RowPairs
+    soon: RowPairs
+    late: RowPairs
+
+    @classmethod
+    def of(cls, time: NDArray[np.float64], shot: NDArray[np.intp]) -> StillPairs:
+        """Those of frames in order of ``time`` (n,) seconds that lie in the shots ``shot`` (n,)."""
+        first = np.arange(len(time))
+
+        def pairs(second: NDArray[np.intp], least: float, most: float) -> RowPairs:
+            second = np.minimum(second, len(time) - 1)
+            gap = time[second] - time
+            kept = (second > first) & (shot[second] == shot) & (gap >= least) & (gap <= most)
+            return first[kept], second[kept]
+
+        soon, late = (np.searchsorted(time, time + gap) for gap in (2.0, 8.0))
+        return cls(pairs(first + 1, 0.0, 1.5), pairs(soon, 2.0, 3.0), pairs(late, 8.0, 10.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +136,21 @@ class Views:
         return np.asarray(similarity, np.float32), np.asarray(energy, np.float32)
 
 
-def views_of_thumbs(
-    thumbs: NDArray[np.uint8], colors: Floats, neighbours: NDArray[np.intp], rules: PresetRules
-) -> Views:
+def views_of_thumbs(thumbs: NDArray[np.uint8], colors: Floats, still: StillPairs, rules: PresetRules) -> Views:
     """Views of ``thumbs`` (n, 2304) with the histograms ``colors`` (n, 64; roots, any scale; 0 where unknown).
 
-    ``neighbours`` are rows i for which i and i + 1 lie in one shot, less than a second or so apart: the noise is
-    measured between them.
+    The noise is measured between the pairs ``still``.
     """
     blocks = block_means(thumbs, *rules.grid)
     cells = blocks.shape[1]
     # White noise of a power p a cell, averaged over m cells, leaves p / m in each of the 2304 / m blocks.
-    noise = noise_power(thumbs, neighbours) * cells * cells / (WIDTH * HEIGHT)
-    if len(neighbours):
-        # Coarse grain leaves more. Where nothing moves, that is what neighbours differ by.
-        chosen = _some(neighbours)
-        away = _power(blocks[chosen + 1] - blocks[chosen])
-        noise = float(np.clip(np.quantile(away, _NOISE_QUANTILE), noise, _COARSE_GRAIN * noise))
+    noise = _noise_energy(thumbs, blocks, still.next)
+    if rules.measure == "scene" and len(still.soon[0]) and len(still.late[0]):
+        # Encoders let grain stand still for a while, so neighbours may have less of it than frames seconds apart. What
+        # differs no more after many seconds than after two is not motion.
+        soon, late = (float(np.median(_energies(blocks, pairs))) for pairs in (still.soon, still.late))
+        if late <= _STEADY * soon:
+            noise = max(noise, min(_noise_energy(thumbs, blocks, still.soon), _MOST_GRAIN))
     apart = rules.apart + _NOISE_MARGIN * noise
     step = max(rules.step, rules.step_over_noise * noise)
     return Views(rules, blocks, _power(blocks), _unit(colors), thumbs, _STRUCTURE_FLOOR * cells, apart, step)
@@ -136,6 +165,21 @@ def views_of_hashes(hashes: NDArray[np.uint64], flat: NDArray[np.bool_], colors:
     return Views(
         rules, blocks, _power(blocks), _unit(colors), None, 1.0, apart=3.5 * _HASH_ENERGY, step=6.0 * _HASH_ENERGY
     )
+
+
+def _noise_energy(thumbs: NDArray[np.uint8], blocks: Floats, pairs: RowPairs) -> float:
+    """Energy that noise gives two frames, from those of ``pairs`` between which least moves."""
+    if not len(pairs[0]):
+        return 0.0
+    # White noise of a power p a cell, averaged over m cells, leaves p / m in each of the 2304 / m blocks. Coarse grain
+    # leaves more: where nothing moves, that is what pairs differ by.
+    white = noise_power(thumbs, pairs) * blocks.shape[1] ** 2 / (WIDTH * HEIGHT)
+    return float(np.clip(np.quantile(_energies(blocks, pairs), _NOISE_QUANTILE), white, _COARSE_GRAIN * white))
+
+
+def _energies(blocks: Floats, pairs: RowPairs) -> Floats:
+    first, second = _some(pairs)
+    return _power(blocks[second] - blocks[first])
 
 
 def block_means(thumbs: NDArray[np.uint8], columns: int, rows: int) -> Floats:
@@ -153,18 +197,18 @@ def block_means(thumbs: NDArray[np.uint8], columns: int, rows: int) -> Floats:
     return means
 
 
-def noise_power(thumbs: NDArray[np.uint8], neighbours: NDArray[np.intp]) -> float:
+def noise_power(thumbs: NDArray[np.uint8], pairs: RowPairs) -> float:
     """Power of the noise in the difference of two of ``thumbs``, squared grey levels a cell.
 
     What is left of a difference after its local mean (3 × 3) is taken off: motion and light are smooth, noise is not.
     Not its mean over the cells counts but its upper quantile, as noise is nearly everywhere and new text is not; and of
-    up to 240 pairs of ``neighbours`` the lowest tenth: in the others things may move.
+    up to 240 of ``pairs`` the lowest tenth: in the others things may move.
     """
-    if not len(neighbours):
+    if not len(pairs[0]):
         return 0.0
-    chosen = _some(neighbours)
+    first, second = _some(pairs)
     pictures = thumbs.reshape(-1, HEIGHT, WIDTH)
-    away = pictures[chosen + 1].astype(np.float32) - pictures[chosen]
+    away = pictures[second].astype(np.float32) - pictures[first]
     rows = away[:, :-2] + away[:, 1:-1] + away[:, 2:]
     local = (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9.0
     rest = away[:, 1:-1, 1:-1] - local
@@ -173,8 +217,9 @@ def noise_power(thumbs: NDArray[np.uint8], neighbours: NDArray[np.intp]) -> floa
     return float(np.quantile(power, _NOISE_QUANTILE))
 
 
-def _some(neighbours: NDArray[np.intp]) -> NDArray[np.intp]:
-    return neighbours[:: max(1, len(neighbours) // _NOISE_PAIRS)]
+def _some(pairs: RowPairs) -> RowPairs:
+    step = max(1, len(pairs[0]) // _NOISE_PAIRS)
+    return pairs[0][::step], pairs[1][::step]
 
 
 def _power(blocks: Floats) -> Floats:
