@@ -255,8 +255,8 @@ def test_flags_reach_the_settings(
         "--format webp --fit 1080p --fit-mode pad --crops --effort fast --workers 3 --threads 2 --gpu --precision f32 "
         "--lossless --compression 3 --name-template {number}_{person} "
         "--no-resume --max-memory 999 --buffer-size 20 --max-pixels 5000 --video-timeout 9 --frame-timeout 8 "
-        "--retries 7 --retry-delay 6 --min-face 4% --min-screen-time 1.5 --max-people 5 --similarity 0.4 --per-person 2 "
-        "--runners-up 1 --no-embeddings --strict"
+        "--retries 7 --retry-delay 6 --min-face 4% --min-screen-time 1.5 --max-people 5 --similarity 0.4 "
+        "--per-person 2 --runners-up 1 --no-embeddings --strict"
     ).split()
     assert run(capsys, "people", films[0], "-o", str(tmp_path / "out"), "-c", str(config), *flags)[0] == 0
     settings = library["calls"][0][1]
