@@ -24,7 +24,7 @@ class PresetRules:
     levels, summed over the grid. Up to ``apart``, and what noise adds, two frames cannot be told apart. ``step`` is
     the energy at which the measure ``energy`` has fallen to 0.95; it is at least ``step_over_noise`` times the noise's
     own. ``window`` is in seconds. ``every_shot``: a shot counts as new even where it looks much like another.
-    ``ignore_pointer``: a change no larger than a mouse pointer, here and where it was before, is none.
+    ``ignore_pointer``: a change no larger than a mouse pointer, here and where it was before, and a caret is none.
     """
 
     measure: Measure
@@ -43,8 +43,8 @@ PRESETS: Mapping[Preset, PresetRules] = {
     # about 10 in a still picture of 720p.
     "film": PresetRules("scene", (16, 9), window=15.0, apart=40.0),
     # Measured on drawn screens of 1920 × 1080, 30 × 30 pixels a cell: ten letters that appear 1,900, a line of text
-    # 3,500 and more, a caret 120, a pointer that moved up to 400. At 1280 × 720 a pointer makes up to 1,900, so what
-    # changes in two places only, and no more than that, is looked at once more (``ignore_pointer``).
+    # 3,500 and more, a caret 120, a pointer that moved up to 400. At 1280 × 720 a pointer makes up to 1,900, so small
+    # changes are looked at once more (``ignore_pointer``). What changes fewer than some eight letters is not seen.
     "screen": PresetRules(
         "energy",
         (64, 36),
