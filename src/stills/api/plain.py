@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from stills.api.keyframes import KeyframesResult
 from stills.api.plain_run import PlainRun, Row
 from stills.api.results import PathLike, output_options, picture_progress, scanner_for
-from stills.errors import InputError
+from stills.errors import InputError, NothingFoundError
 from stills.index.index import Index
 from stills.index.schema import FACES, FRAMES, SHOTS
 from stills.types import KeyframesSelection, Pick, ProgressCallback, ScanReport, VideoInfo
@@ -134,7 +134,10 @@ class PlainResult(KeyframesResult):
 def plain_keyframes(
     video: PathLike | Index, settings: Settings, scanner: Scanner | None, cancel: CancelToken | None
 ) -> PlainResult:
-    """The frames that ``settings.keyframes`` names by ``all`` or ``every``. Raises as :func:`stills.probe`."""
+    """The frames that ``settings.keyframes`` names by ``all`` or ``every``.
+
+    Raises ``NothingFoundError`` where none is shown in the time asked for, and as :func:`stills.probe`.
+    """
     from stills.media.source import content_id
 
     path = video.video.path if isinstance(video, Index) else os.fspath(video)
@@ -144,6 +147,12 @@ def plain_keyframes(
     with scanner_for(scanner, settings) as work:
         info, packets = work.packets(path, cancel=cancel)
     pts = planned_pts(info, packets, settings.keyframes)
+    if not len(pts):
+        raise NothingFoundError(
+            f"no frame is shown in the time asked for: the video is {info.duration:g} s long",
+            path=path,
+            remedy="choose another --from or --to",
+        )
     asked = settings.keyframes.model_dump(mode="json", include={"all", "every", "start", "end"})
     selection = KeyframesSelection(frames=(), shots=(), similarity=1.0, distinct=len(pts), settings=asked)
     index = Index(
