@@ -36,6 +36,10 @@ class FramePictures(Protocol):
         """Upright brightness, uint8 (h, w): the picture by a whole factor, some 320 × 180 in size, never enlarged."""
         ...
 
+    def small_luma(self, width: int, height: int) -> Picture:
+        """Upright brightness, uint8 (height, width)."""
+        ...
+
     def small_pictures(self, width: int, height: int) -> tuple[Picture, Picture]:
         """Upright brightness, uint8 (height, width), and rough colours, uint8 BGR (height, width, 3)."""
         ...
@@ -80,6 +84,10 @@ class ArrayPictures:
         columns, rows = max(1, self.width // factor), max(1, self.height // factor)
         cut = self._luma[: rows * factor, : columns * factor]
         return np.asarray(cv2.resize(cut, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+
+    def small_luma(self, width: int, height: int) -> Picture:
+        """Brightness at ``width`` × ``height``."""
+        return np.asarray(cv2.resize(self._luma, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
     def small_pictures(self, width: int, height: int) -> tuple[Picture, Picture]:
         """Brightness and colours at ``width`` × ``height``."""

@@ -1,9 +1,9 @@
 """The layer ``signals``: what is measured of every frame of a run, in one pass and bounded memory.
 
-Brightness, contrast, similarity, changes, hash and colours are of every frame. Sharpness, noise, exposure,
-colourfulness, optical flow, novelty, text, detail and bars are measured five times a second, and wherever the
-picture changes at once or has settled after a change; the frames between take the value of the nearest such frame of
-their shot (see :meth:`SignalMeter.measured`). At 30 frames a second that is a fifth of the price.
+Brightness, contrast, similarity, changes and hash are of every frame. Sharpness, noise, exposure, colours, optical
+flow, novelty, text, detail and bars are measured four times a second, and wherever the picture changes at once or has
+settled after a change; the frames between take the value of the nearest such frame of their shot (see
+:meth:`SignalMeter.measured`). At 30 frames a second that is a fifth of the price.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from stills.errors import UsageError
 from stills.vision import bars as letterbox
 from stills.vision.change import histogram_changes, local_change, mean_change, row_histograms
-from stills.vision.colors import color_counts, colorfulness, packed_counts
+from stills.vision.colors import COLOR_CELLS, color_counts, colorfulness, packed_counts
 from stills.vision.events import find_flashes, frames_in_transition, shot_numbers
 from stills.vision.focus import TILE_SIDE, frame_sharpness, tile_factor, tile_scale
 from stills.vision.light import measure_light
@@ -34,8 +34,8 @@ from stills.vision.text import text_cells, text_share
 from stills.vision.texture import choose_tiles, detail_share, texture_cells
 from stills.vision.transitions import FLAT_CONTRAST, THUMB_SIZE, ShotChange
 
-MEASURE_INTERVAL = 0.199
-"""Seconds between two frames that are measured in full: every fifth of 24 or 25 a second, every sixth of 30."""
+MEASURE_INTERVAL = 0.239
+"""Seconds between two frames that are measured in full: every sixth of 24 or 25 a second, every eighth of 30."""
 
 SUDDEN_CHANGE = 12.0
 """Grey levels of mean change from which a frame is measured in full at once: it may be the first of a shot."""
@@ -90,9 +90,10 @@ class SignalMeter:
         """Nothing was seen yet."""
         self._every = _Every()
         self._thumbs: list[NDArray[np.uint8]] = []
-        self._colors: list[NDArray[np.uint8]] = []  # of frames that are not yet in the batches below
+        self._colors: list[NDArray[np.int64]] = []  # of frames measured in full
+        self._waiting = 0  # frames that are not yet in the batches below
         self._batches: list[Columns] = []
-        self._last_counts: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._last_histogram: NDArray[np.int64] | None = None
         self._rows: dict[str, array[float]] = {name: array("f") for name in (*_MEASURED, "flow_rate")}
         self._bars: list[tuple[int, int, int, int]] = []
         self._at: array[int] = array("q")  # indices of the frames that were measured in full
@@ -116,7 +117,7 @@ class SignalMeter:
         if before is not None and time <= before.time:
             raise UsageError(f"frames have to come in order of time: {time} after {before.time}")
         luma = self._analysis(frame)
-        thumb, bgr = frame.small_pictures(*THUMB_SIZE)
+        thumb = frame.small_luma(*THUMB_SIZE)
         quarter = SsimPicture.of(_halved(_halved(luma)))
         changed, local, similarity = 0.0, 0.0, 1.0
         if before is not None:
@@ -133,13 +134,12 @@ class SignalMeter:
         every.local_change.append(local)
         every.mean_change.append(changed)
         self._thumbs.append(thumb)
-        self._colors.append(bgr)
+        self._waiting += 1
         sudden = changed >= SUDDEN_CHANGE
         if self._due(time, local, sudden):
-            self._rows["colorfulness"].append(colorfulness(bgr[None])[0])
             self._measure(frame, luma, quarter, changed)
         self._before = _Before(luma, quarter, time)
-        if len(self._colors) >= _BATCH:
+        if self._waiting >= _BATCH:
             self._flush()
         return sudden
 
@@ -192,7 +192,7 @@ class SignalMeter:
         self._flush()
         every, times = self._every, self.times
         shots = shot_numbers(times, changes)
-        batches = self._batches or [_look(np.zeros((0, 36, 64), np.uint8), np.zeros((0, 36, 64, 3), np.uint8), None)[0]]
+        batches = self._batches or [_look(np.zeros((0, 36, 64), np.uint8), None)[0]]
         columns: Columns = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
         for name in ("luma", "contrast", "similarity", "local_change"):
             columns[name] = np.array(getattr(every, name), np.float32)
@@ -201,6 +201,10 @@ class SignalMeter:
         nearest = _nearest(at, times, shots)
         for name in _MEASURED:
             columns[name] = np.array(self._rows[name], np.float32)[nearest]
+        counts = np.array(self._colors, np.int64).reshape(-1, COLOR_CELLS)
+        columns["colors"] = packed_counts(counts)[nearest]
+        # Colours change where the frame that stands for a frame's own changes.
+        columns["histogram_change"] += 0.5 * _between(histogram_changes(counts, None), nearest)
         columns["motion"] = self._motion(times, shots, at)
         columns["flat"] = (columns["contrast"] < FLAT_CONTRAST) & (columns["detail"] < _FLAT_DETAIL)
         columns["flash"] = find_flashes(columns["luma"], times, shots)
@@ -231,6 +235,9 @@ class SignalMeter:
         """All that is not measured of every frame."""
         self._at.append(len(self) - 1)
         rows = self._rows
+        bgr = frame.small_pictures(*THUMB_SIZE)[1][None]
+        rows["colorfulness"].append(colorfulness(bgr)[0])
+        self._colors.append(color_counts(bgr)[0])
         top, bottom, left, right = edges = letterbox.find_bars(luma)
         self._bars.append(edges)
         inside = luma[top : luma.shape[0] - bottom, left : luma.shape[1] - right]
@@ -294,27 +301,30 @@ class SignalMeter:
 
     def _flush(self) -> None:
         """Look at the tiny pictures that came since the last time, together."""
-        if self._colors:
-            thumbs, bgr = np.stack(self._thumbs[-len(self._colors) :]), np.stack(self._colors)
-            batch, self._last_counts = _look(thumbs, bgr, self._last_counts)
+        if self._waiting:
+            batch, self._last_histogram = _look(np.stack(self._thumbs[-self._waiting :]), self._last_histogram)
             self._batches.append(batch)
-            self._colors.clear()
+            self._waiting = 0
 
 
-def _look(
-    thumbs: NDArray[np.uint8], bgr: NDArray[np.uint8], last: tuple[NDArray[np.int64], NDArray[np.int64]] | None
-) -> tuple[Columns, tuple[NDArray[np.int64], NDArray[np.int64]] | None]:
-    """What the tiny pictures tell; ``last`` are the histograms before them, the answer's second those at their end."""
+def _look(thumbs: NDArray[np.uint8], last: NDArray[np.int64] | None) -> tuple[Columns, NDArray[np.int64] | None]:
+    """What the tiny pictures tell; ``last`` is the histogram before them, the answer's second that at their end."""
     flat = thumbs.reshape(len(thumbs), thumbs.shape[1] * thumbs.shape[2])
-    brightness, colors = row_histograms(flat >> 3, _LUMA_BINS), color_counts(bgr)
+    brightness = row_histograms(flat >> 3, _LUMA_BINS)
     columns: Columns = {
-        "histogram_change": 0.5
-        * (histogram_changes(brightness, last and last[0]) + histogram_changes(colors, last and last[1])),
+        "histogram_change": 0.5 * histogram_changes(brightness, last),
         "black": np.count_nonzero(flat > _BLACK_LIT, axis=1) < _BLACK_SHARE * flat.shape[1],
         "hash": perceptual_hashes(thumbs),
-        "colors": packed_counts(colors),
     }
-    return columns, (brightness[-1], colors[-1]) if len(flat) else last
+    return columns, brightness[-1] if len(flat) else last
+
+
+def _between(changes: NDArray[np.float32], nearest: NDArray[np.intp]) -> NDArray[np.float32]:
+    """What changed since the frame before, where another measured frame (of ``changes``) is the nearest: (n,)."""
+    at = np.zeros(len(nearest), np.float32)
+    new = np.flatnonzero(np.diff(nearest)) + 1
+    at[new] = changes[nearest[new]]
+    return at
 
 
 def _halved(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
