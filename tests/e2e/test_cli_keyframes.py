@@ -229,7 +229,8 @@ def test_thumbnails_of_a_film_without_faces(film: Path, tmp_path: Path, env: dic
     with asked.open(asked.frames[0]) as picture:
         assert picture.size == (180, 180)
     with Image.open(asked.folder / asked.document["preview"]) as preview:
-        assert (preview.format, getattr(preview, "n_frames", 1)) == ("GIF", 2)
+        assert preview.format == "GIF"
+        assert getattr(preview, "n_frames", 1) > 1
     assert sum("score" in line for line in asked.done.out.splitlines()) == 2
     assert not [name for name in asked.document["files"] if name.endswith("thumbnail_3.jpg")]
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LEAST_PICTURES = 8
 """Pictures of a stretch: opening the file for fewer would cost more than they do."""
 
+MOST_PICTURES = 64
+"""Pictures after which a stretch ends with its group: what a crash, or the end of the time for a video, may cost."""
+
 LOOK_AHEAD = 4
 """Frames behind the last one that was written, of which any may be the one that broke the worker."""
 
@@ -80,7 +83,7 @@ class PlainRun:
                 if killed:
                     watch.pause(attempt, limits.retry_delay)
         except OutOfTimeError as error:
-            self.noted.append(error.message)
+            self._first_error = self._first_error or error
         self._sum_up()
 
     def _sum_up(self) -> None:
@@ -90,7 +93,7 @@ class PlainRun:
         if not self.rows:
             raise self._first_error or CorruptVideoError("no frame can be decoded", path=self.video.path)
         why = f" ({self._first_error.message})" if self._first_error is not None else ""
-        self.noted.append(f"{lost} of {len(self.pts)} frames could not be decoded{why}")
+        self.noted.append(f"{lost} of {len(self.pts)} frames were not taken out{why}")
 
     def _left(self, result: TaskResult, names: Names) -> list[Names]:
         """What is to be tried again of a stretch that failed; around the place where it broke the worker."""
@@ -127,8 +130,9 @@ class PlainRun:
         first = 0
         group = None
         for place, pts in enumerate(self.pts.tolist()):
-            begins = self.packets.start_position(pts)
-            if begins != group and place - first >= LEAST_PICTURES and pts - int(self.pts[first]) >= ticks:
+            begins, taken = self.packets.start_position(pts), place - first
+            long = taken >= MOST_PICTURES or pts - int(self.pts[first]) >= ticks
+            if begins != group and taken >= LEAST_PICTURES and long:
                 yield first, place
                 first = place
             group = begins

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stills.scan.scanner import Scanner
     from stills.settings import Settings
 
-LAYERS: frozenset[Layer] = frozenset({"signals"})
+LAYERS: frozenset[Layer] = frozenset({"shots"})
 """What is measured of a file: every frame is looked at, and no model is needed. Any index has shots, though."""
 
 
@@ -111,11 +111,23 @@ def shots(
     """The shots of ``video`` (a file, or its index): cuts, dissolves and fades.
 
     Arguments and errors are those of :func:`scan`; options are settings by name, for example ``effort="exhaustive"``.
-    Any index will do, and answers in milliseconds.
+    Any index will do, and answers in milliseconds; that shots are rough, as those of the effort ``fast`` are, is said
+    in ``fallbacks``.
     """
     chosen = change_settings(settings or load_settings(), **options)
     layers = frozenset[Layer]() if isinstance(video, Index) else LAYERS
     index = index_of(video, layers, chosen, scanner=scanner, on_progress=on_progress, cancel=cancel)
-    if chosen.strict and index.fallbacks:
-        raise StrictError(index.fallbacks[0].message, path=index.video.path, remedy="leave out --strict to accept this")
-    return ShotsResult(index, index.fallbacks, chosen)
+    fallbacks = (*index.fallbacks, *_sampled(index))
+    if chosen.strict and fallbacks:
+        raise StrictError(fallbacks[0].message, path=index.video.path, remedy="leave out --strict to accept this")
+    return ShotsResult(index, fallbacks, chosen)
+
+
+def _sampled(index: Index) -> list[Fallback]:
+    """That not every frame was looked at, where it was not."""
+    if index.parameters.get("decode") == "sparse":
+        said = "only key frames and suspected cuts were looked at: shots may be missing, and borders early or late"
+        return [Fallback("sampled-shots", said)]
+    if "shots" not in index.layers:
+        return [Fallback("sampled-shots", "not every frame was looked at: borders may be a few frames late")]
+    return []

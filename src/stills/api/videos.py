@@ -43,8 +43,8 @@ def scan(
 
     Args:
         video: A local file.
-        layers: What to measure: ``"signals"`` (for key frames), ``"faces"`` (for people; thumbnails need both),
-            ``"expression"``.
+        layers: What to measure: ``"shots"``, ``"signals"`` (for key frames, has the shots too), ``"faces"`` (for
+            people; thumbnails need both), ``"expression"`` (has the faces too).
         settings: All settings; by default those of the environment.
         scanner: Worker processes to use; by default some of its own, ended with the call.
         on_progress: Called with a :class:`~stills.types.Progress` some ten times a second.
