@@ -15,8 +15,8 @@ from stills.types import Layer
 @click.command("scan")
 @options.inputs_argument
 @click.option("--layers", default="signals,faces", show_default=True, metavar="NAME,…",
-              help="What to measure: signals (for shots and key frames), faces (for people), expression (besides the "
-                   "others, for thumbnails).")  # fmt: skip
+              help="What to measure: shots, signals (for key frames), faces (for people), expression (besides "
+                   "signals and faces, for thumbnails).")  # fmt: skip
 @options.scan_options
 @options.limit_options
 @options.config_option

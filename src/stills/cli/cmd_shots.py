@@ -51,7 +51,7 @@ def command(inputs: tuple[str, ...], out: Path | None, written: tuple[str, ...],
     if dry_run:
         from stills.cli.dry import dry_run as say_what
 
-        return say_what(session, videos, out, frozenset({"signals"}))
+        return say_what(session, videos, out, frozenset({"shots"}))
     from stills.cli.shots_work import find_shots
 
     return find_shots(session, videos, out, formats)

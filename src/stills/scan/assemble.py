@@ -34,7 +34,7 @@ def assemble(work: Work, fallbacks: tuple[Fallback, ...]) -> Index:
         first = next(p.notes["first_error"] for p in parts if p.notes["first_error"])
         work.warnings.append(f"{errors} packet{'s' * (errors > 1)} could not be decoded ({first})")
     json = work.parameters.to_json()
-    times = (frames["time"] if "signals" in work.layers else frames["time"].filter(frames["analysed"])).to_numpy()
+    times = (frames["time"] if "shots" in work.layers else frames["time"].filter(frames["analysed"])).to_numpy()
     report = ScanReport(
         effort=work.parameters.effort,
         frames_total=work.video.frame_count,

@@ -18,19 +18,19 @@ from stills.types import ScanReport
 def merge_layers(known: Index, new: Index) -> Index:
     """``known`` with the layers of ``new``, which was made of the same content with the same parameters.
 
-    Where both have a layer, that of ``new`` counts. Frames are those of the side that has the signals, as it decoded
-    every frame that the other did; the rows of frames say of both what was looked at.
+    Where both have a layer, that of ``new`` counts. Frames and shots are those of the side that has the signals or, as
+    nobody has, looked for shots: it decoded every frame that the other did. The rows of frames say of both what was
+    looked at.
     """
     if known.layers <= new.layers:
         return replace(new, cover=new.cover or known.cover)
-    signals, faces = (new if layer in new.layers else known for layer in ("signals", "faces"))
-    frames = signals.frames
-    if faces is not signals:
-        frames = _with_looks(frames, faces.frames)
+    base = min((new, known), key=lambda side: ("signals" not in side.layers, "shots" not in side.layers))
+    faces = new if "faces" in new.layers else known
+    frames = base.frames if faces is base else _with_looks(base.frames, faces.frames)
     return replace(
         new,
         frames=frames,
-        shots=signals.shots,
+        shots=base.shots,
         faces=faces.faces,
         layers=(known.layers if new.layers.isdisjoint({"faces"}) else known.layers - {"expression"}) | new.layers,
         models={**known.models, **new.models},

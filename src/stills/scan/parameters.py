@@ -14,14 +14,16 @@ EFFORTS: tuple[Effort, ...] = ("fast", "balanced", "exhaustive")
 
 
 MODELS: Mapping[Layer, tuple[str, ...]] = {
+    "shots": (),
     "signals": (),
     "faces": ("yunet", "sface", "landmarks", "blendshapes"),
     "expression": ("emotion",),
 }
 """Entries of the catalog that each layer needs."""
 
-NEEDS: Mapping[Layer, frozenset[Layer]] = {"expression": frozenset({"faces"})}
-"""Layers that are measured together with others."""
+NEEDS: Mapping[Layer, frozenset[Layer]] = {"signals": frozenset({"shots"}), "expression": frozenset({"faces"})}
+"""Layers that are measured together with others. ``shots`` asks for every frame: those of other scans have shots too,
+but may miss the exact frame of a cut."""
 
 PRELOAD = ("numpy", "cv2", "av", "pyarrow", "stills.scan.worker")
 """Modules that the fork server imports once for all workers."""
@@ -40,7 +42,7 @@ class ScanParameters:
     Attributes:
         effort: The user's word for all of this.
         decode: ``"sparse"``: key frames and the frames behind suspected cuts; ``"references"``: all but frames that no
-            other frame needs, where signals are not asked for; ``"all"``.
+            other frame needs, where shots are not asked for; ``"all"``.
         sample_interval: Least seconds between two frames in which faces are looked for.
         slow_interval: The same after some seconds without a change: a long take needs fewer looks.
         detect_side: Longer side, in pixels, of the picture that the detector sees.
@@ -73,7 +75,7 @@ class ScanParameters:
     embedding_faces: int = 5
     max_gap: float = 1.0
     segment_seconds: float = 15.0
-    candidates: tuple[float, float] = (2.0, 900.0)
+    candidates: tuple[float, float] = (2.0, 500.0)
     sparse_budget: tuple[float, float] = (0.0, 0.35)
     precision: Precision = "auto"
     device: Literal["cpu", "cuda"] = "cpu"
@@ -83,8 +85,8 @@ class ScanParameters:
         return asdict(self)
 
     def decoded(self, layers: Collection[Layer]) -> Literal["sparse", "references", "all"]:
-        """Which frames are decoded for ``layers``: signals are measured of every frame, but by a sparse scan."""
-        return "all" if self.decode == "references" and "signals" in layers else self.decode
+        """Which frames are decoded for ``layers``: for shots and signals every frame, but by a sparse scan."""
+        return "all" if self.decode == "references" and "shots" in layers else self.decode
 
 
 def models_of(layers: Iterable[Layer]) -> tuple[str, ...]:
