@@ -241,3 +241,11 @@ def test_white_between_two_shots_is_no_shot(seed: int):
     white = np.full((4, HEIGHT, WIDTH), 250.0)
     (cut,) = cuts(found(np.concatenate([shot(seed, 50), white, shot(seed + 10, 50)]), 25.0))
     assert cut == 54 / 25
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_stray_frame_between_two_shots_hides_no_cut(seed: int):
+    stray = shot(seed + 20, 1)
+    (cut, *more) = cuts(found(np.concatenate([shot(seed, 50), stray, shot(seed + 10, 50)]), 25.0))
+    assert cut in {50 / 25, 51 / 25}
+    assert more in ([], [51 / 25])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from stills.cancel import CancelToken
 from stills.errors import (
     CancelledError,
-    CorruptVideoError,
     IndexFormatError,
     InputError,
     LimitError,
-    MemoryLimitError,
     ModelError,
     StrictError,
 )
@@ -28,10 +26,10 @@ from stills.media.source import content_id
 from stills.scan.budget import Budget, plan_memory
 from stills.scan.parameters import EFFORTS, ScanParameters, models_of, scan_parameters, with_needs
 from stills.scan.pictures import Pictures, Rgb, decode_picks
-from stills.scan.plan import Segment, SegmentTask, plan_segments
+from stills.scan.plan import plan_segments
 from stills.scan.pool import pool_limits, start_workers
-from stills.scan.watch import OutOfTimeError, Watch
-from stills.scan.work import Key, Work, around
+from stills.scan.running import WORKER, SegmentRunner
+from stills.scan.work import Work
 from stills.types import Effort, Fallback, Layer, ProgressCallback, VideoInfo
 
 if TYPE_CHECKING:
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
     from stills.settings_model import Settings
 
 log = logging.getLogger(__name__)
-
-_WORKER = "stills.scan.worker"
 
 
 class Scanner:
@@ -139,7 +135,8 @@ class Scanner:
         work = Work(path, content, video, packets, parameters, missing, started, hold)
         if not resume:
             self._store.drop_segments(content, parameters.to_json())
-        self._run(work, plan_segments(video, packets, parameters), on_progress, cancel)
+        runner = SegmentRunner(self._store, self._workers(), self._settings)
+        runner.run(work, plan_segments(video, packets, parameters), on_progress, cancel)
         if video.has_cover_art and missing >= {"signals", "faces"}:
             self._measure_cover(work, cancel)
         return self._finish(work, fallbacks, known)
@@ -270,97 +267,10 @@ class Scanner:
 
     def _call(self, function: str, args: tuple[Any, ...], path: str, cancel: CancelToken | None) -> Any:
         """Run one function in a worker."""
-        task = Task(function, f"{_WORKER}:{function}", args, path)
+        task = Task(function, f"{WORKER}:{function}", args, path)
         for result in self._workers().run([task], cancel=cancel):
             return result.unwrap()
         raise CancelledError("cancelled", path=path)
-
-    def _run(
-        self, work: Work, segments: list[Segment], on_progress: ProgressCallback | None, cancel: CancelToken | None
-    ) -> None:
-        """Run all segments that were not finished before; a piece that breaks a worker is cut around the place."""
-        json = work.parameters.to_json()
-        queue: list[tuple[Key, Segment]] = []
-        for segment in segments:
-            rows = self._store.load_segment(work.content, json, segment.number)
-            if rows is not None and rows.notes.get("layers") == sorted(work.layers):
-                work.done[segment.number, 0] = [rows]
-                work.reached[segment.number, 0] = segment.end_time - segment.start_time
-            else:
-                queue.append(((segment.number, 0), segment))
-        limits = self._settings.limits
-        watch = Watch(cancel, work.started, limits.video_timeout)
-        try:
-            for attempt in range(limits.retries + 1):
-                if not queue:
-                    return
-                pieces = dict(queue)
-                queue = []
-                for result in self._results(work, pieces, on_progress, watch):
-                    queue += self._take(work, result, pieces[result.key], last_try=attempt == limits.retries)
-                    work.tell(on_progress)
-                if any(pieces.get(key) == piece for key, piece in queue):  # whole again: what was in its way may pass
-                    watch.pause(attempt, limits.retry_delay)
-        except OutOfTimeError as error:
-            work.warnings.append(error.message)
-            work.stopped = True
-
-    def _take(self, work: Work, result: TaskResult, segment: Segment, *, last_try: bool) -> list[tuple[Key, Segment]]:
-        """Note what came of a piece; what is to be tried again."""
-        if result.ok:
-            work.done[result.key] = result.value
-            work.reached[result.key] = segment.end_time - segment.start_time
-            if result.key[1] == 0 and len(result.value) == 1:  # of many parts, none would be the whole segment
-                self._store.save_segment(work.content, work.parameters.to_json(), result.value[0])
-            return []
-        limited = self._settings.limits.max_memory is not None and isinstance(result.error, MemoryLimitError)
-        if limited or not isinstance(result.error, CorruptVideoError | LimitError):
-            result.unwrap()  # not about this place of the video: raises
-        elif last_try:
-            work.failed.append((segment, result.error))
-        elif result.error.retryable:
-            return [(result.key, segment)]  # nothing speaks against this place of the video
-        else:
-            return around(work, result, segment)
-        return []
-
-    def _results(
-        self,
-        work: Work,
-        pieces: Mapping[Key, Segment],
-        on_progress: ProgressCallback | None,
-        watch: Watch,
-    ) -> Iterator[TaskResult]:
-        index_folder = self._store.folder(work.content, work.parameters.to_json())
-        spill = str(index_folder / "spill")
-        threads = self._settings.scan.threads
-        tasks = [
-            Task(
-                key,
-                f"{_WORKER}:scan_part",
-                (
-                    SegmentTask(
-                        work.path,
-                        work.video,
-                        work.packets,
-                        piece,
-                        work.parameters,
-                        work.layers,
-                        threads,
-                        spill,
-                        work.hold_bytes,
-                    ),
-                ),
-                work.path,
-            )
-            for key, piece in pieces.items()
-        ]
-
-        def progressed(key: Any, value: Any) -> None:
-            work.reached[key] = max(0.0, value[1] - pieces[key].start_time)
-            work.tell(on_progress)
-
-        return self._workers().run(tasks, on_progress=progressed, cancel=watch)
 
     def _finish(self, work: Work, fallbacks: tuple[Fallback, ...], known: Index | None) -> Index:
         from stills.scan.assemble import assemble

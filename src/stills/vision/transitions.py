@@ -78,6 +78,9 @@ CUT_CHANGE_ALONE = 0.32
 CUT_COMPANY = 0.7
 """Most that another step of the two frames on either side may have of a cut's own: a whip pan has several alike."""
 
+STRAY = 0.2
+"""The same of the second largest of those steps where one is larger: a stray frame between two shots makes two cuts."""
+
 GAP = 1.6
 """How many times longer than those around a gap between frames may be for the steps around it to tell of a cut."""
 
@@ -223,10 +226,8 @@ def _stands_out(run: Pictures, times: NDArray[np.float64], step: NDArray[np.floa
     n = len(run)
     blend = _is_blend(run.thumbs, step, i)
     own = float(step[i]) + (float(step[i - 1]) if blend else 0.0)
-    if (
-        not blend
-        and np.concatenate([step[max(1, i - 2) : i], step[i + 1 : i + 3]]).max(initial=0.0) > CUT_COMPANY * own
-    ):
+    beside = np.sort(np.concatenate([step[max(1, i - 2) : i], step[i + 1 : i + 3]]))[::-1]
+    if not blend and beside.max(initial=0.0) > CUT_COMPANY * own and beside[1:].max(initial=0.0) > STRAY * own:
         return False
     if change < WHOLE_CHANGE and spread(run.thumbs[max(0, i - 1 - blend)], run.thumbs[i]) < CUT_SPREAD:
         return False
