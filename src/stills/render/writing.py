@@ -146,7 +146,7 @@ def encode_all(
                 had = True
                 running.append((threads.submit(encode_one, job, rgb), rgb.nbytes))
                 waiting += rgb.nbytes
-                while len(running) > encoders or (waiting > waiting_bytes and len(running) > 1):
+                while len(running) > encoders or (running and waiting > waiting_bytes):
                     done, size = running.popleft()
                     waiting -= size
                     yield from done.result()

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 MB = 1_000_000
 
-PARENT = 100 * MB
+PARENT = 108 * MB
 """The command itself while workers scan."""
 
 REPORT = 20 * MB
 """What it imports besides to write pictures and a report."""
 
-SERVER = 70 * MB
+SERVER = 62 * MB
 """The fork server, and what workers share with it."""
 
 SERVER_MODELS = 30 * MB
 """The same for the runtime of the models."""
 
-WORKER = 45 * MB
+WORKER = 52 * MB
 """A worker beyond what it shares: its own pages, a segment's rows, the encoder."""
 
 MODELS = 120 * MB
@@ -49,11 +49,11 @@ DECODER_FRAMES = 9
 WORKER_MB = 4096.0
 """Resident MiB that a worker may take where there is no limit for all: a damaged file must not take the machine."""
 
-_COPIES_WAITING = 3
-"""Memory of a picture that is being written, in pictures: as decoded, made to fit, and in the encoder."""
+_WRITING = 4
+"""Memory of the one picture that is always being written, in pictures: decoded, converted, and in the encoder."""
 
-_COPIES_HELD = 2
-"""Memory of a batch of decoded pictures: where it is made, and where it goes."""
+_COPIES = 5
+"""Memory of a batch of decoded pictures: where it is made, where it goes, and three times as much as encoders work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class Budget:
     """What fits.
 
     ``workers`` at once, of which each may have ``worker_mb`` MiB resident. A worker holds ``hold_bytes`` of decoded
-    frames while it scans; ``picture_bytes`` are decoded at a time for writing, and as much may wait to be encoded.
+    frames while it scans; ``picture_bytes`` are decoded at a time for writing, and as much may wait to be encoded. Where
+    that is less than a picture, pictures are written one after another.
     """
 
     workers: int
@@ -87,7 +88,8 @@ class _Cost:
 
     def writing(self, workers: int, pictures: int) -> int:
         idle = self.scanning(workers, 0) - (workers - 1) * self.decoder
-        return REPORT + idle + (_COPIES_HELD + _COPIES_WAITING) * max(pictures, self.picture)
+        batch = _COPIES * pictures if pictures >= self.picture else 0
+        return REPORT + idle + batch + _WRITING * self.picture
 
     def all(self, workers: int, buffer: int) -> int:
         return max(self.scanning(workers, buffer // 2), self.writing(workers, buffer))
