@@ -61,8 +61,8 @@ class Budget:
     """What fits.
 
     ``workers`` at once, of which each may have ``worker_mb`` MiB resident. A worker holds ``hold_bytes`` of decoded
-    frames while it scans; ``picture_bytes`` are decoded at a time for writing, and as much may wait to be encoded. Where
-    that is less than a picture, pictures are written one after another.
+    frames while it scans; ``picture_bytes`` are decoded at a time for writing, and as much may wait to be encoded.
+    Where that is less than a picture, pictures are written one after another.
     """
 
     workers: int
