@@ -235,7 +235,7 @@ def test_names_are_only_names(films: Path, cache: Path, tmp_path: Path) -> None:
     [
         (["--nonsense", "3"], {}, "--nonsense"),
         (["--effort", "lazy"], {}, "--effort"),
-        (["--quality", "0"], {}, "--quality"),
+        (["--quality", "101"], {}, "--quality"),
         (["--fit", "3"], {}, "fit"),
         (["-c", "settings.yaml"], {}, "scan.efort"),
         (["-c", "missing.yaml"], {}, "missing.yaml"),
