@@ -108,6 +108,7 @@ class Result(Generic[Selected]):
         ``CancelledError``: then what was there before is untouched.
         """
         from stills.render.names import stem_of
+        from stills.scan.ahead import PicturesAhead
 
         with scanner_for(self._scanner, self.settings) as scanner:
             depth = self.settings.output.bit_depth
@@ -115,7 +116,8 @@ class Result(Generic[Selected]):
             stem = name or stem_of(self.video.path)
             told = picture_progress(self.video, on_progress, cancel)
             options = replace(self._options(), waiting_bytes=pictures.held_bytes)
-            return self._write(Path(out), stem, pictures, options, told)
+            with PicturesAhead(pictures) as ahead:
+                return self._write(Path(out), stem, ahead, options, told)
 
 
 def picture_progress(video: VideoInfo, on_progress: ProgressCallback | None, cancel: CancelToken | None) -> OnPicture:

@@ -69,11 +69,11 @@ class Pictures(Mapping[int, Rgb]):
         """One picture. Raises ``KeyError`` for a pts that was not announced, ``CorruptVideoError``."""
         if pts not in self._known:
             raise KeyError(pts)
-        kept = None if self._spill is None else read_spill(self._spill, pts)
-        if kept is not None:
-            return kept.picture16() if self._bit_depth == 16 else kept.picture()
+        restored = self.restore(pts)
+        if restored is not None:
+            return restored
         if pts not in self._ready and pts not in self._failed:
-            self._decode(pts)
+            self.prepare(pts)
         if pts not in self._ready:
             what = "the cover picture" if pts == COVER_PTS else f"the picked frame at pts {pts}"
             raise CorruptVideoError(
@@ -83,14 +83,27 @@ class Pictures(Mapping[int, Rgb]):
             )
         return self._ready[pts]
 
-    def _decode(self, pts: int) -> None:
-        """The picture at ``pts`` and the next few that are not in the spill: one pass over the video for all."""
-        video = self._index.video
-        few = max(1, self.held_bytes // max(1, video.width * video.height * 3 * self._bit_depth // 8))
-        # The one asked for may be in the spill and damaged.
-        later = self._pts[bisect_right(self._pts, pts) :]
-        missing = (p for p in later if not (self._spill and has_spill(self._spill, p)))
-        wanted = [pts, *itertools.islice(missing, few - 1)]
+    @property
+    def picture_bytes(self) -> int:
+        """Memory that one picture takes."""
+        return self._index.video.width * self._index.video.height * 3 * self._bit_depth // 8
+
+    def missing(self, after: int | None = None) -> list[int]:
+        """The pts (those ``after`` one) that are not in the spill, in rising order."""
+        pts = self._pts if after is None else self._pts[bisect_right(self._pts, after) :]
+        return [p for p in pts if not (self._spill and has_spill(self._spill, p))]
+
+    def restore(self, pts: int) -> Rgb | None:
+        """The picture at ``pts`` from the spill, or ``None``; may be called from any thread."""
+        kept = None if self._spill is None else read_spill(self._spill, pts)
+        if kept is None:
+            return None
+        return kept.picture16() if self._bit_depth == 16 else kept.picture()
+
+    def prepare(self, pts: int) -> None:
+        """Decode the picture at ``pts`` and the next few that are not in the spill, in one pass over the video."""
+        few = max(1, self.held_bytes // max(1, self.picture_bytes))
+        wanted = [pts, *self.missing(pts)[: few - 1]]  # the one asked for may be in the spill and damaged
         self._ready = {}  # before the next ones come: they are not to be held together
         self._ready = self._decode_all(wanted)
         self._failed.update(p for p in wanted if p not in self._ready)
