@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from stills.errors import CorruptVideoError, OutputError
-from stills.files import atomic_write, ensure_folder
+from stills.files import ensure_folder
 from stills.media.frame import DecodedFrame
 
 MAX_BYTES = 256 << 20
@@ -25,8 +25,8 @@ def write_spill(folder: Path, frames: Mapping[int, DecodedFrame]) -> None:
     try:
         ensure_folder(folder)
         for pts, frame in frames.items():
-            atomic_write(_path(folder, pts), frame.raw(), durable=False)
-    except OutputError:
+            _path(folder, pts).write_bytes(frame.raw())  # a half one is damaged, and decoded again
+    except (OSError, OutputError):
         for pts in frames:  # what room there is belongs to the scan's own tables
             with contextlib.suppress(OSError):
                 _path(folder, pts).unlink(missing_ok=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from stills.select.keyframes import select_keyframes
 from stills.types import ScanReport, VideoInfo
 from stills.vision.transitions import ShotChange
 
-MOMENT = 1.0
+MOMENT = 0.6
 """Seconds that share one held frame: the best of near-equals is seldom another than the best of its second."""
 
 CLEAR = 0.07
@@ -56,8 +56,8 @@ def likely_key_frames(video: VideoInfo, frames: pa.Table, changes: Sequence[Shot
 class LikelyPicks:
     """The best frame of each moment between two sudden changes.
 
-    ``hold_bytes`` bounds the frames' memory. Where it is short, the least good frame of the stretch that has most of
-    them is let go, so that each stretch keeps its best.
+    ``hold_bytes`` bounds the frames' memory. Where it is short, the worse of the two frames of a stretch that lie
+    closest in time is let go: a dissolve is no sudden change, and what is behind it is another shot all the same.
     """
 
     hold_bytes: int
@@ -100,8 +100,15 @@ class LikelyPicks:
             return
         self._best[place] = score, frame
         while len(self._best) * self.frame_bytes > self.hold_bytes:
-            count = Counter(stretch for stretch, _ in self._best)
-            del self._best[min(self._best, key=lambda p: (-count[p[0]], self._best[p][0]))]
+            del self._best[self._least()]
+
+    def _least(self) -> _Place:
+        """The place whose frame is missed least."""
+        pairs = [(a, b) for a, b in pairwise(sorted(self._best)) if a[0] == b[0]]
+        if not pairs:  # one of each stretch is left
+            return min(self._best, key=lambda place: self._best[place][0])
+        close = min(pairs, key=lambda pair: self._best[pair[1]][1].time - self._best[pair[0]][1].time)
+        return min(close, key=lambda place: self._best[place][0])
 
 
 def _discount(seconds: float) -> float:

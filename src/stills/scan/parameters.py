@@ -75,7 +75,7 @@ class ScanParameters:
     embedding_faces: int = 5
     max_gap: float = 1.0
     segment_seconds: float = 15.0
-    candidates: tuple[float, float] = (2.0, 400.0)
+    candidates: tuple[float, float] = (2.0, 360.0)
     sparse_budget: tuple[float, float] = (0.0, 0.35)
     precision: Precision = "auto"
     device: Literal["cpu", "cuda"] = "cpu"

@@ -63,8 +63,9 @@ class _Stretch:
         self._sparse = task.parameters.decode == "sparse"
         signals = "signals" in task.layers
         self._notes = FrameNotes(signals=signals)
-        # A share for either sort of picks.
-        hold = 0 if task.spill is None else task.hold_bytes // max(1, signals + (vision is not None))
+        hold = 0 if task.spill is None else task.hold_bytes
+        if signals and vision is not None:  # a share for either sort of picks, and one for the models
+            hold //= 3
         self._faces = FaceCollector(task.video, task.parameters, vision, hold) if vision is not None else None
         self._likely = LikelyPicks(hold, frame_bytes(task.video)) if signals and hold else None
         self._next_look = self._last_look = float("-inf")

@@ -1,9 +1,9 @@
 """The layer ``signals``: what is measured of every frame of a run, in one pass and bounded memory.
 
 Brightness, contrast, similarity, changes and hash are of every frame. Sharpness, noise, exposure, colours, optical
-flow, novelty, text, detail and bars are measured three times a second, and wherever the picture changes at once or has
+flow, novelty, text, detail and bars are measured every 0.4 seconds, and wherever the picture changes at once or has
 settled after a change; the frames between take the value of the nearest such frame of their shot (see
-:meth:`SignalMeter.measured`). At 30 frames a second that is an eighth of the price.
+:meth:`SignalMeter.measured`). At 30 frames a second that is a tenth of the price.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from stills.vision.text import text_cells, text_share
 from stills.vision.texture import choose_tiles, detail_share, texture_cells
 from stills.vision.transitions import FLAT_CONTRAST, THUMB_SIZE, ShotChange
 
-MEASURE_INTERVAL = 0.299
-"""Seconds between two frames that are measured in full: every eighth of 24 or 25 a second, every ninth of 30."""
+MEASURE_INTERVAL = 0.39
+"""Seconds between two frames that are measured in full: every tenth of 24 or 25 a second, every twelfth of 30."""
 
 SUDDEN_CHANGE = 12.0
 """Grey levels of mean change from which a frame is measured in full at once: it may be the first of a shot."""
