@@ -40,6 +40,8 @@ DecodeMode = Literal["all", "references", "keys"]
 _SEEKABLE = ("mov,", "matroska,", "mpegts")
 # Their time stamps do not depend on where reading began. Elsewhere (avi, mpeg, ogg, …) FFmpeg guesses some of them from
 # those before, so packets are read from the start and dropped: reading costs microseconds, decoding milliseconds.
+_PROMPT = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "vp8", "vp9"})
+# FFmpeg's own decoders, which look at the flag to skip a frame with each packet; dav1d takes packets in ahead.
 _SEEK_PAYS = 256  # packets: reading and dropping fewer than these is as fast as seeking
 _DELAY = 40  # packets that a decoder may take in before a frame comes out (16 of reordering, threads, some to spare)
 
@@ -270,7 +272,7 @@ class _Reader:
             return
         if plan.mode == "references":
             self._context.skip_frame = "NONREF"
-        elif plan.threads == 1:  # with frame threads the flag would reach another frame
+        elif plan.threads == 1 and self._context.codec.name in _PROMPT:  # elsewhere it would reach another frame
             self._context.skip_frame = "DEFAULT" if self._wanted(packet, run) else "NONREF"
 
     def _time_of(self, frame: VideoFrame) -> int | None:
