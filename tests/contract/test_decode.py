@@ -29,7 +29,7 @@ SOURCES: dict[str, Movie] = {
     "ten.mkv": Movie(frames=40, pixel_format="yuv420p10le"),
     "444.mkv": Movie(frames=40, pixel_format="yuv444p"),
     "vp9.webm": Movie(frames=40, codec="libvpx-vp9", gop=10),
-    "av1.mp4": Movie(frames=40, codec="libsvtav1", gop=20, options=(("preset", "10"), ("svtav1-params", "lookahead=0"))),
+    "av1.mp4": Movie(frames=40, codec="libsvtav1", gop=20, options=(("preset", "10"),)),
     "intra.mov": Movie(frames=30, codec="mjpeg", pixel_format="yuvj422p", full_range=True),
     "rgb.mov": Movie(frames=30, codec="png", pixel_format="rgb24"),
     "gray.mkv": Movie(frames=30, codec="ffv1", pixel_format="gray"),

@@ -34,7 +34,7 @@ def find_keyframes(
             folder,
             what="frame" if plain else "key frame",
             fields=fields,
-            rows=explain(result.frames, result.shots, ranked=False) if explained else (),
+            rows=explain(result.frames, result.shots, ranked=False, more=_stands_for(result)) if explained else (),
             explained=explained,
         )
 
@@ -91,6 +91,23 @@ def _outcome(
         },
         rows=rows,
     )
+
+
+def _stands_for(result: KeyframesResult) -> dict[int, str]:
+    """What each key frame stands for, in words, by pts."""
+    if result.settings.keyframes.plain:
+        return {}
+    from stills.select.keyframes import explain as stand
+
+    words = {}
+    for one in stand(result.index, result.selection):
+        said = f"stands for {count(one.stands_for, 'near-equal')}"
+        if one.stands_for:
+            said += f" from {one.first:.3f} to {one.last:.3f} s"
+        if one.nearest is not None:
+            said += f", most like {one.nearest:.3f} s ({one.similarity:.2f})"
+        words[one.pts] = said
+    return words
 
 
 def _values(pick: Pick) -> dict[str, Any]:

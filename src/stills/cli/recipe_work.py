@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -59,8 +59,13 @@ def write_results(
         return run_each(session, videos, work, after=report)
 
 
-def explain(picks: Sequence[Pick], shots: Sequence[Shot], *, ranked: bool) -> tuple[str, ...]:
-    """``--explain``: a line for each pick with its time, its score and what that is made of, and its shot."""
+def explain(
+    picks: Sequence[Pick], shots: Sequence[Shot], *, ranked: bool, more: Mapping[int, str] | None = None
+) -> tuple[str, ...]:
+    """``--explain``: a line for each pick with its time, its score and what that is made of, its shot, and ``more``.
+
+    ``more`` is by pts.
+    """
     rows = []
     for number, pick in enumerate(picks, 1):
         place = f"{number:>4}"
@@ -68,7 +73,8 @@ def explain(picks: Sequence[Pick], shots: Sequence[Shot], *, ranked: bool) -> tu
             place += f" (rank {pick.rank})"
         score = f"score {pick.score:.3f}" if pick.reasons else "no score"
         parts = ", ".join(f"{name} {value:.2f}" for name, value in pick.reasons.items())
-        rows.append("  ".join(filter(None, [place, _moment(pick), score, parts, _shot(pick, shots)])))
+        said = (more or {}).get(pick.pts, "")
+        rows.append("  ".join(filter(None, [place, _moment(pick), score, parts, _shot(pick, shots), said])))
     return tuple(rows)
 
 
