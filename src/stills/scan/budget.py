@@ -105,7 +105,7 @@ def plan_memory(settings: Settings, layers: Iterable[Layer], video: VideoInfo | 
     workers = scan.workers or cores()
     buffer = limits.buffer_size * MB
     if limits.max_memory is None:
-        return Budget(workers, WORKER_MB, buffer // 2, buffer)
+        return Budget(workers, WORKER_MB, buffer // 2, buffer // 2)
     cost = _cost(video, settings, models=bool(models_of(layers)))
     most = limits.max_memory * MB
     for count, size in _choices(workers, buffer, cost.frame):
