@@ -35,6 +35,9 @@ PROFILE_SCORE, UNMEASURED_SCORE = 0.85, 0.75
 _FLOATS = (
     "luma", "contrast", "sharpness", "noise", "exposure", "highlights", "colorfulness", "text", "detail",
 )  # fmt: skip
+GRADUAL_MARGIN = 0.3
+"""Seconds around a dissolve or fade: its first and last tenths are hard to see, but in a thumbnail they show."""
+
 _FLAGS = ("in_transition", "flat", "black", "flash")
 _FACE_FLOATS = (
     "eyes_open",
@@ -168,7 +171,7 @@ def _nearest(
 
 def _in_transition(index: Index, time: NDArray[np.float64]) -> NDArray[np.bool_]:
     start, end = index.shots["transition_start"].to_numpy(), index.shots["transition_end"].to_numpy()
-    start, end = start[end > start], end[end > start]
+    start, end = start[end > start] - GRADUAL_MARGIN, end[end > start] + GRADUAL_MARGIN
     if not len(start):
         return np.zeros(len(time), bool)
     place = np.searchsorted(start, time, side="left") - 1

@@ -40,7 +40,7 @@ SAME = Bounds(0.93, 0.975, 0.975, 0.99, 8)
 SAME_PERSON = 0.45
 """Cosine similarity of two tracks' embeddings from which they are one person (as ``people.SIMILARITY``)."""
 
-_LIKENESS, _SHOT, _PERSON = 0.15, 0.08, 0.10  # deductions: a picture as good as equal, of the same shot, person
+_LIKENESS, _SHOT, _PERSON = 0.15, 0.08, 0.20  # deductions: a picture as good as equal, of the same shot, person
 _MOST = 2  # shared shots or people that are deducted at most: a film of one person has thumbnails of that person
 
 
