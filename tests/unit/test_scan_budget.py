@@ -32,7 +32,7 @@ def sized(width: int, height: int, depth: int = 8) -> VideoInfo:
 def test_without_a_limit_nothing_is_cut() -> None:
     budget = plan_memory(settings(buffer_size=96), FACES, FULL_HD)
     assert (budget.workers, budget.worker_mb) == (8, WORKER_MB)
-    assert (budget.hold_bytes, budget.picture_bytes) == (48 * MB, 96 * MB)
+    assert (budget.hold_bytes, budget.picture_bytes) == (48 * MB, 48 * MB)
     assert pool_limits(settings(), budget).total_mb is None
 
 

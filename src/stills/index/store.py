@@ -123,7 +123,8 @@ class IndexStore:
             f"{stem}.faces.arrow": faces,
             f"{stem}.json": json.dumps(notes).encode(),
         }
-        _write_all(self.folder(content, parameters) / "segments", files)
+        # A killed process loses nothing by this; after a power cut the digest tells what did not reach the disk.
+        _write_all(self.folder(content, parameters) / "segments", files, durable=False)
 
     def prepare(self, content: str, parameters: Mapping[str, Any]) -> None:
         """See, before hours of work, that the index can be written. Raises ``OutputError``."""
@@ -191,7 +192,7 @@ def _read_table(path: Path) -> pa.Table:
         return file.read()
 
 
-def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write_all(folder: Path, files: Mapping[str, bytes], *, durable: bool = True) -> None:
     """Write ``files`` into ``folder``, in order. Raises ``OutputError``.
 
     Where the disk is full the spill goes first: it only saves time. Another process that finished the same scan may
@@ -202,7 +203,7 @@ def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
         try:
             ensure_folder(folder)
             for name, data in files.items():
-                atomic_write(folder / name, data)
+                atomic_write(folder / name, data, durable=durable)
         except OutputError as error:
             number = getattr(error.__cause__, "errno", None)
             spilled = number in _FULL and any(spill.is_dir() for spill in spills)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from stills.index.goodness import frame_parts, goodness, weighted
 from stills.index.schema import FRAMES
 from stills.media.decode import DecodedFrame
-from stills.vision.candidates import choose_candidates
-from stills.vision.signals import SignalMeter
 from stills.vision.transitions import CONTRAST_FLOOR, THUMB_SIZE, ShotChange, step_changes
+
+if TYPE_CHECKING:
+    from stills.vision.signals import SignalMeter
 
 SUDDEN_CHANGE = 0.25
 """Change between two decoded frames from which faces are looked for at once: it may be a cut."""
@@ -28,7 +29,11 @@ class FrameNotes:
         """Nothing was seen yet."""
         self.times: list[float] = []
         self.analysed: list[bool] = []
-        self._meter = SignalMeter() if signals else None
+        self._meter: SignalMeter | None = None
+        if signals:  # scans for faces alone are spared the imports
+            from stills.vision.signals import SignalMeter
+
+            self._meter = SignalMeter()
         self._pts: list[int] = []
         self._keys: list[bool] = []
         self._thumbs: list[NDArray[np.uint8]] = []
@@ -90,6 +95,8 @@ class FrameNotes:
     def _signals(
         self, meter: SignalMeter, thumbs: NDArray[np.uint8], changes: Sequence[ShotChange], per_second: float
     ) -> dict[str, Any]:
+        from stills.vision.candidates import choose_candidates
+
         columns: dict[str, Any] = meter.finish(changes)
         begins = np.array([c.time for c in changes])
         chosen = choose_candidates(columns, meter.times, begins, per_second, goodness(columns), measured=meter.measured)

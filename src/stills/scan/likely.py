@@ -14,7 +14,6 @@ from stills.index.index import Index
 from stills.index.schema import FACES
 from stills.media.decode import DecodedFrame
 from stills.scan.join import shot_table
-from stills.select.keyframes import select_keyframes
 from stills.types import ScanReport, VideoInfo
 from stills.vision.transitions import ShotChange
 
@@ -33,6 +32,8 @@ _Place: TypeAlias = tuple[int, int]
 
 def likely_key_frames(video: VideoInfo, frames: pa.Table, changes: Sequence[ShotChange]) -> set[int]:
     """The pts that a plain ``keyframes`` takes of these rows of ``frames``, as far as a part of the video tells."""
+    from stills.select.keyframes import select_keyframes  # scans for faces alone are spared it
+
     if not len(frames):
         return set()
     index = Index(

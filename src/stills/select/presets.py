@@ -39,9 +39,9 @@ class PresetRules:
 
 PRESETS: Mapping[Preset, PresetRules] = {
     # 15 s: in dialogue, a camera comes back after 2 to 10 s; what returns later is taken for a new moment.
-    # 40: half a grey level everywhere, or six in one block of a hundredth of the picture. Compression alone makes up to
-    # about 10 in a still picture of 720p.
-    "film": PresetRules("scene", (16, 9), window=15.0, apart=40.0),
+    # 72: 0.7 grey levels everywhere, or eight in one block of a hundredth of the picture. Compression alone makes up to
+    # about 10 in a still picture of 720p, and 65 in one of 128 × 96.
+    "film": PresetRules("scene", (16, 9), window=15.0, apart=72.0),
     # Measured on drawn screens of 1920 × 1080, 30 × 30 pixels a cell: ten letters that appear 1,900, a line of text
     # 3,500 and more, a caret 120, a pointer that moved up to 400. At 1280 × 720 a pointer makes up to 1,900, so small
     # changes are looked at once more (``ignore_pointer``). What changes fewer than some eight letters is not seen.
