@@ -89,7 +89,7 @@ def test_too_little_memory_is_refused_with_a_figure_that_does(film: Path, env: d
 
 
 def test_the_time_of_a_video_keeps_what_is_finished(film: Path, env: dict[str, str], tmp_path: Path) -> None:
-    slow = ("--all", "--format", "png", "--video-timeout", "8")
+    slow = ("--all", "--format", "png", "--video-timeout", "12")
     done = stills("keyframes", film, "-o", tmp_path / "out", *slow, "--json", env=env)
     assert done.code == 0, done.err
     told = done.of(film, "result")
