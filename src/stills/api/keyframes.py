@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stills.api.results import OnPicture, PathLike, Result, all_fallbacks, output_options
+from stills.api.results import FramesResult, PathLike, all_fallbacks, output_options
 from stills.api.videos import index_of
 from stills.index.index import Index
 from stills.settings import change_settings, load_settings
-from stills.types import KeyframesSelection, Layer, Pick, ProgressCallback
+from stills.types import KeyframesSelection, Layer, ProgressCallback
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from stills.cancel import CancelToken
-    from stills.render.pictures import OutputOptions
     from stills.scan.scanner import Scanner
     from stills.select.keyframes import KeyframesOptions
     from stills.settings import Settings
@@ -27,40 +22,14 @@ LAYERS: frozenset[Layer] = frozenset({"signals"})
 
 
 @dataclass(frozen=True, slots=True)
-class KeyframesResult(Result[KeyframesSelection]):
+class KeyframesResult(FramesResult[KeyframesSelection]):
     """The key frames of a video. :meth:`save` writes their pictures; the values are here already."""
-
-    @property
-    def frames(self) -> tuple[Pick, ...]:
-        """The key frames in order of time; ``rank`` says which would be kept longest."""
-        return self.selection.frames
 
     def to_json(self) -> dict[str, Any]:
         """The result as ``keyframes.json`` holds it (schema ``stills/keyframes/1``), before pictures have files."""
         from stills.render.frames import keyframes_document
-        from stills.render.timeline_values import index_timeline
 
-        document = keyframes_document(
-            self.video,
-            self.selection,
-            self.scan,
-            self.index.models,
-            {**self.selection.settings, "effort": self.settings.scan.effort},
-            self.fallbacks,
-            warnings=self.index.warnings,
-            partial=self.index.partial,
-        )
-        return {**document, "timeline": index_timeline(self.index)}
-
-    def _pts(self) -> list[int]:
-        return sorted({pick.pts for pick in self.frames})
-
-    def _write(
-        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, on_picture: OnPicture
-    ) -> list[Path]:
-        from stills.render.frames import write_frames
-
-        return write_frames(out, stem, self.to_json(), pictures, options, on_picture=on_picture)
+        return self._documented(keyframes_document)
 
 
 def keyframes(
@@ -91,7 +60,7 @@ def keyframes(
 
     index = index_of(video, LAYERS, chosen, scanner=scanner, on_progress=on_progress, cancel=cancel)
     selection = select_keyframes(index, which)
-    return KeyframesResult(index, selection, all_fallbacks(index, selection, chosen), chosen, scanner)
+    return KeyframesResult(index, selection, all_fallbacks(index, selection.fallbacks, chosen), chosen, scanner)
 
 
 def keyframes_options(settings: Settings) -> KeyframesOptions:

@@ -38,17 +38,7 @@ class PeopleResult(Result[PeopleSelection]):
         """The result as ``people.json`` holds it (schema ``stills/people/1``), before pictures have files."""
         from stills.render.results import people_document
 
-        settings = {**self.selection.settings, "effort": self.settings.scan.effort}
-        return people_document(
-            self.video,
-            self.selection,
-            self.scan,
-            self.index.models,
-            settings,
-            self.fallbacks,
-            warnings=self.index.warnings,
-            partial=self.index.partial,
-        )
+        return self._documented(people_document)
 
     def _pts(self) -> list[int]:
         return sorted({pick.pts for person in self.people for pick in person.stills})
@@ -90,7 +80,7 @@ def people(
         runners_up=p.runners_up,
     )
     selection = select_people(index, who)
-    fallbacks = all_fallbacks(index, selection, chosen)
+    fallbacks = all_fallbacks(index, selection.fallbacks, chosen)
     if not chosen.embeddings:
         from stills.index.privacy import without_embeddings
 

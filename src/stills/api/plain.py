@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from stills.api.keyframes import KeyframesResult
@@ -158,9 +157,9 @@ def plain_keyframes(
     index = Index(
         video=info,
         content=content,
-        frames=_empty(FRAMES),
-        shots=_empty(SHOTS),
-        faces=_empty(FACES),
+        frames=FRAMES.empty_table(),
+        shots=SHOTS.empty_table(),
+        faces=FACES.empty_table(),
         layers=frozenset(),
         parameters={},
         models={},
@@ -218,7 +217,3 @@ def _frame(pts: int, time: float, file: str | None = None, size: tuple[int, int]
         "width": None if size is None else size[0],
         "height": None if size is None else size[1],
     }
-
-
-def _empty(schema: pa.Schema) -> pa.Table:
-    return schema.empty_table()

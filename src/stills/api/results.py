@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
@@ -17,6 +17,7 @@ from stills.types import (
     Fallback,
     KeyframesSelection,
     PeopleSelection,
+    Pick,
     Progress,
     ProgressCallback,
     ScanReport,
@@ -38,27 +39,19 @@ OnPicture: TypeAlias = Callable[[int, int], None]
 """Called with how many pictures are prepared, and of how many."""
 
 Selected = TypeVar("Selected", bound=PeopleSelection | KeyframesSelection | ThumbnailsSelection)
+Chosen = TypeVar("Chosen", bound=KeyframesSelection | ThumbnailsSelection)
 
 
-@dataclass(frozen=True, slots=True)
-class Result(Generic[Selected]):
-    """The answer to one question about one video. :meth:`save` writes its pictures; the values are here already."""
+class OfIndex:
+    """What every answer says of the ``index`` that it was made from."""
 
+    __slots__ = ()
     index: Index
-    selection: Selected
-    fallbacks: tuple[Fallback, ...]
-    settings: Settings = field(repr=False)
-    _scanner: Scanner | None = field(default=None, repr=False)
 
     @property
     def video(self) -> VideoInfo:
         """The video that was looked at."""
         return self.index.video
-
-    @property
-    def shots(self) -> tuple[Shot, ...]:
-        """The shots of the video."""
-        return self.selection.shots
 
     @property
     def scan(self) -> ScanReport:
@@ -74,6 +67,35 @@ class Result(Generic[Selected]):
     def warnings(self) -> tuple[str, ...]:
         """What is odd about the video, and what went wrong in scanning it."""
         return self.index.all_warnings
+
+
+@dataclass(frozen=True, slots=True)
+class Result(OfIndex, Generic[Selected]):
+    """The answer to one question about one video. :meth:`save` writes its pictures; the values are here already."""
+
+    index: Index
+    selection: Selected
+    fallbacks: tuple[Fallback, ...]
+    settings: Settings = field(repr=False)
+    _scanner: Scanner | None = field(default=None, repr=False)
+
+    @property
+    def shots(self) -> tuple[Shot, ...]:
+        """The shots of the video."""
+        return self.selection.shots
+
+    def _documented(self, make: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+        """What ``make``, a recipe's document of :mod:`stills.render`, says of this result."""
+        return make(
+            self.video,
+            self.selection,
+            self.scan,
+            self.index.models,
+            {**self.selection.settings, "effort": self.settings.scan.effort},
+            self.fallbacks,
+            warnings=self.index.warnings,
+            partial=self.index.partial,
+        )
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -120,6 +142,35 @@ class Result(Generic[Selected]):
                 return self._write(Path(out), stem, ahead, options, told)
 
 
+@dataclass(frozen=True, slots=True)
+class FramesResult(Result[Chosen]):
+    """A result that is a list of frames, with the time line of the signals that they were chosen by."""
+
+    @property
+    def frames(self) -> tuple[Pick, ...]:
+        """The chosen frames.
+
+        Key frames are in order of time, and ``rank`` says which would be kept longest; thumbnails come best first, and
+        the cover picture in the file has the pts ``COVER_PTS``.
+        """
+        return self.selection.frames
+
+    def _documented(self, make: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+        from stills.render.timeline_values import index_timeline
+
+        return {**Result._documented(self, make), "timeline": index_timeline(self.index)}
+
+    def _pts(self) -> list[int]:
+        return sorted({pick.pts for pick in self.frames})
+
+    def _write(
+        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, on_picture: OnPicture
+    ) -> list[Path]:
+        from stills.render.frames import write_frames
+
+        return write_frames(out, stem, self.to_json(), pictures, options, on_picture=on_picture)
+
+
 def picture_progress(video: VideoInfo, on_progress: ProgressCallback | None, cancel: CancelToken | None) -> OnPicture:
     """What is called for each picture: it tells ``on_progress``, and raises where ``cancel`` was used."""
     started = time.monotonic()
@@ -143,9 +194,9 @@ def output_options(settings: Settings, *, thumbnails: bool = False) -> OutputOpt
     return OutputOptions.of(settings.output)
 
 
-def all_fallbacks(index: Index, selection: Selected, settings: Settings) -> tuple[Fallback, ...]:
-    """Those of the scan and of the selection. Raises ``StrictError`` where there are any and none is accepted."""
-    fallbacks = (*index.fallbacks, *selection.fallbacks)
+def all_fallbacks(index: Index, more: Sequence[Fallback], settings: Settings) -> tuple[Fallback, ...]:
+    """Those of the scan, and ``more``. Raises ``StrictError`` where there are any and none is accepted."""
+    fallbacks = (*index.fallbacks, *more)
     if settings.strict and fallbacks:
         raise StrictError(fallbacks[0].message, path=index.video.path, remedy="leave out --strict to accept this")
     return fallbacks

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stills.api.results import PathLike
+from stills.api.results import OfIndex, PathLike, all_fallbacks
 from stills.api.videos import index_of
-from stills.errors import StrictError
 from stills.index.index import Index
 from stills.settings import change_settings, load_settings
-from stills.types import Fallback, Layer, ProgressCallback, ScanReport, Shot, VideoInfo
+from stills.types import Fallback, Layer, ProgressCallback, Shot
 
 if TYPE_CHECKING:
     from stills.cancel import CancelToken
@@ -25,7 +24,7 @@ LAYERS: frozenset[Layer] = frozenset({"shots"})
 
 
 @dataclass(frozen=True, slots=True)
-class ShotsResult:
+class ShotsResult(OfIndex):
     """The shots of a video. :meth:`save` writes them in the formats of editing programs, players and spreadsheets."""
 
     index: Index
@@ -33,29 +32,9 @@ class ShotsResult:
     settings: Settings = field(repr=False)
 
     @property
-    def video(self) -> VideoInfo:
-        """The video that was looked at."""
-        return self.index.video
-
-    @property
     def shots(self) -> tuple[Shot, ...]:
         """The shots in order of time; the first begins at 0, and none but the last ends where no other begins."""
         return tuple(Shot(row.start, row.end, row.transition_in) for row in self.listed.shots)
-
-    @property
-    def scan(self) -> ScanReport:
-        """How much of the video was looked at."""
-        return self.index.report
-
-    @property
-    def partial(self) -> bool:
-        """Whether only a part of the video could be read; :attr:`warnings` say why."""
-        return self.index.partial
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is odd about the video, and what went wrong in scanning it."""
-        return self.index.all_warnings
 
     @property
     def listed(self) -> ShotList:
@@ -117,10 +96,7 @@ def shots(
     chosen = change_settings(settings or load_settings(), **options)
     layers = frozenset[Layer]() if isinstance(video, Index) else LAYERS
     index = index_of(video, layers, chosen, scanner=scanner, on_progress=on_progress, cancel=cancel)
-    fallbacks = (*index.fallbacks, *_sampled(index))
-    if chosen.strict and fallbacks:
-        raise StrictError(fallbacks[0].message, path=index.video.path, remedy="leave out --strict to accept this")
-    return ShotsResult(index, fallbacks, chosen)
+    return ShotsResult(index, all_fallbacks(index, _sampled(index), chosen), chosen)
 
 
 def _sampled(index: Index) -> list[Fallback]:

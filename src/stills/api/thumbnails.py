@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stills.api.results import OnPicture, PathLike, Result, all_fallbacks, output_options
+from stills.api.results import FramesResult, PathLike, all_fallbacks, output_options
 from stills.api.videos import index_of
 from stills.index.index import Index
 from stills.settings import change_settings, load_settings
-from stills.types import Layer, Pick, ProgressCallback, ThumbnailsSelection
+from stills.types import Layer, ProgressCallback, ThumbnailsSelection
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from stills.cancel import CancelToken
     from stills.render.pictures import OutputOptions
     from stills.scan.scanner import Scanner
@@ -24,43 +20,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ThumbnailsResult(Result[ThumbnailsSelection]):
+class ThumbnailsResult(FramesResult[ThumbnailsSelection]):
     """The best thumbnails of a video. :meth:`save` writes their pictures; the values are here already."""
-
-    @property
-    def frames(self) -> tuple[Pick, ...]:
-        """The frames, best first; the cover picture in the file has the pts ``COVER_PTS``."""
-        return self.selection.frames
 
     def to_json(self) -> dict[str, Any]:
         """The result as ``thumbnails.json`` holds it (schema ``stills/thumbnails/1``), before pictures have files."""
         from stills.render.frames import thumbnails_document
-        from stills.render.timeline_values import index_timeline
 
-        document = thumbnails_document(
-            self.video,
-            self.selection,
-            self.scan,
-            self.index.models,
-            {**self.selection.settings, "effort": self.settings.scan.effort},
-            self.fallbacks,
-            warnings=self.index.warnings,
-            partial=self.index.partial,
-        )
-        return {**document, "timeline": index_timeline(self.index)}
-
-    def _pts(self) -> list[int]:
-        return sorted({pick.pts for pick in self.frames})
+        return self._documented(thumbnails_document)
 
     def _options(self) -> OutputOptions:
         return output_options(self.settings, thumbnails=True)
-
-    def _write(
-        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, on_picture: OnPicture
-    ) -> list[Path]:
-        from stills.render.frames import write_frames
-
-        return write_frames(out, stem, self.to_json(), pictures, options, on_picture=on_picture)
 
 
 def thumbnails(
@@ -86,7 +56,7 @@ def thumbnails(
     # A few good frames need no frame of each shot: with the effort fast, key frames do.
     index = index_of(video, layers, chosen, scanner=scanner, on_progress=on_progress, cancel=cancel, quick=True)
     selection = select_thumbnails(index, which)
-    return ThumbnailsResult(index, selection, all_fallbacks(index, selection, chosen), chosen, scanner)
+    return ThumbnailsResult(index, selection, all_fallbacks(index, selection.fallbacks, chosen), chosen, scanner)
 
 
 def thumbnail_layers(settings: Settings) -> frozenset[Layer]:

@@ -25,6 +25,10 @@ WEIGHTS: Mapping[str, float] = {
 }
 """Parts of the score and their weights."""
 
+EDGE_SECONDS, EDGE_DISCOUNT = 0.2, 0.1
+"""Seconds around the border of a shot in which its frames are less wanted, and the share of the score that they lose at
+it: movements are cut there."""
+
 SPOILED = 0.1
 """What is left of the score of a frame in a transition, of one colour, black, or lit by a flash."""
 
@@ -48,6 +52,11 @@ def spoiled(columns: Columns) -> NDArray[np.bool_]:
     """Frames that nobody wants: inside a transition, of one colour, black, or lit by a flash."""
     bad: NDArray[np.bool_] = columns["in_transition"] | columns["flat"] | columns["black"] | columns["flash"]
     return bad
+
+
+def edge_factor(seconds: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """What is left of the score of frames so many seconds away from the border of their shot."""
+    return np.asarray(1.0 - EDGE_DISCOUNT * (1.0 - np.clip(np.asarray(seconds) / EDGE_SECONDS, 0.0, 1.0)), np.float64)
 
 
 def weighted(parts: Columns, weights: Mapping[str, float] = WEIGHTS) -> NDArray[np.float32]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from stills.errors import UsageError
-from stills.files import atomic_write, ensure_folder, move, remove_file, staging
-from stills.render.documents import result_head, time_value, to_json
+from stills.files import atomic_write, ensure_folder, move, staging
+from stills.render.documents import result_head, time_value
 from stills.render.timelines import FORMATS, ShotList
 from stills.render.timelines.shotlist import ShotRow, frame_spans
-from stills.render.writing import UNFINISHED, files_of
+from stills.render.writing import replace_files
 from stills.types import Fallback, ScanReport, VideoInfo
 
 _RECIPE = "shots"
@@ -73,15 +73,6 @@ def write_shots(out_dir: Path, stem: str, shots: ShotList, formats: Sequence[str
     document = {**shots.document, "files": [sink.file for sink in chosen[:-1]]}
     shots = ShotList(shots.video, shots.shots, document)
     folder = ensure_folder(out_dir / stem)
-    main, journal = folder / chosen[-1].file, folder / f"{_RECIPE}{UNFINISHED}"
     with staging(folder) as stage:
-        prepared = [atomic_write(stage / sink.file, sink.render(shots)) for sink in chosen]
-        old = files_of(folder, _RECIPE)
-        both = sorted(old.union(document["files"]))
-        atomic_write(journal, to_json({"schema": document["schema"], "files": both}))
-        remove_file(main)
-        for name in old.difference(document["files"]):
-            remove_file(folder / name)
-        written = [move(path, folder / path.name) for path in prepared]
-        remove_file(journal)
-    return written
+        *others, main = [atomic_write(stage / sink.file, sink.render(shots)) for sink in chosen]
+        return replace_files(folder, document, main, lambda: [move(path, folder / path.name) for path in others])

@@ -58,7 +58,6 @@ def write_result(
     recipe = recipe_of(document)
     folder = ensure_folder(out_dir / stem)
     shown = ensure_folder(folder / recipe)
-    target, journal = folder / f"{recipe}.json", folder / f"{recipe}{UNFINISHED}"
     with staging(folder) as stage:
         names: list[str] = []
         for name in stage_files(stage):
@@ -66,18 +65,28 @@ def write_result(
             if on_picture is not None:
                 on_picture(len(names), total)
         document["files"] = sorted(f"{recipe}/{name}" for name in names)
-        prepared = atomic_write(stage / target.name, lambda file: write_json(file, document))
-        old = files_of(folder, recipe)
-        both = sorted(old.union(document["files"]))
-        atomic_write(journal, to_json({"schema": document["schema"], "files": both}))
-        remove_file(target)
-        written = move_all(stage, shown, names)
-        fresh = {folded(name) for name in document["files"]}
-        for gone in old:
-            if folded(gone) not in fresh:  # where case does not count, the old file is the new one
-                remove_file(folder / gone)
-        written.append(move(prepared, target))
-        remove_file(journal)
+        prepared = atomic_write(stage / f"{recipe}.json", lambda file: write_json(file, document))
+        return replace_files(folder, document, prepared, lambda: move_all(stage, shown, names))
+
+
+def replace_files(folder: Path, document: Document, prepared: Path, move_new: Callable[[], list[Path]]) -> list[Path]:
+    """Put the ``files`` of ``document`` into ``folder`` in the place of an earlier result's; the paths, the JSON last.
+
+    ``prepared`` is the new JSON file, on the same disk; ``move_new`` moves the others to where they belong.
+    """
+    recipe = recipe_of(document)
+    target, journal = folder / f"{recipe}.json", folder / f"{recipe}{UNFINISHED}"
+    old = files_of(folder, recipe)
+    both = sorted(old.union(document["files"]))
+    atomic_write(journal, to_json({"schema": document["schema"], "files": both}))
+    remove_file(target)
+    written = move_new()
+    fresh = {folded(name) for name in document["files"]}
+    for gone in old:
+        if folded(gone) not in fresh:  # where case does not count, the old file is the new one
+            remove_file(folder / gone)
+    written.append(move(prepared, target))
+    remove_file(journal)
     return written
 
 

@@ -34,9 +34,9 @@ class PicturesAhead(Mapping[int, Rgb]):
 
     def __enter__(self) -> Self:
         """Begin with the pictures that have to be decoded."""
-        missing = self._pictures.missing()
-        if missing and self._ahead > 0:
-            self._decoding = self._decoder.submit(self._pictures.prepare, missing[0])
+        missing = next(self._pictures.missing(), None)
+        if missing is not None and self._ahead > 0:
+            self._decoding = self._decoder.submit(self._pictures.prepare, missing)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:

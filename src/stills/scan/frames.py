@@ -83,12 +83,12 @@ class FrameNotes:
             "time": self.times,
             "is_key": self._keys,
             "analysed": self.analysed,
-            "luma": flat.mean(axis=1, dtype=np.float32),
-            "contrast": flat.std(axis=1, dtype=np.float32),
             "change": step_changes(thumbs),
         }
         if self._meter is not None:
             columns |= self._signals(self._meter, thumbs, changes, per_second)
+        else:
+            columns |= {"luma": flat.mean(axis=1, dtype=np.float32), "contrast": flat.std(axis=1, dtype=np.float32)}
         absent = {f.name: pa.nulls(len(flat), f.type) for f in FRAMES if f.name not in columns}
         return pa.table(columns | absent, schema=FRAMES)
 

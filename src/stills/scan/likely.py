@@ -10,6 +10,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from stills.errors import NothingFoundError
+from stills.index.goodness import EDGE_SECONDS, edge_factor
 from stills.index.index import Index
 from stills.index.schema import FACES
 from stills.media.decode import DecodedFrame
@@ -22,9 +23,6 @@ MOMENT = 0.6
 
 CLEAR = 0.07
 """Seconds around a sudden change in which no key frame is picked: two frames of it at 30 a second."""
-
-EDGE, EDGE_DISCOUNT = 0.2, 0.1
-"""Seconds around a sudden change in which frames are less wanted, and how much less, as in ``select.candidates``."""
 
 _Place: TypeAlias = tuple[int, int]
 """A stretch between two sudden changes, and a moment of it."""
@@ -73,7 +71,7 @@ class LikelyPicks:
         if self._pending is not None:
             score, frame = self._pending
             left = time - frame.time
-            self._pending = None if left < CLEAR else (score * _discount(left), frame)
+            self._pending = None if left < CLEAR else (score * float(edge_factor(left)), frame)
         self._settle()
         self._stretch += 1
         self._since = time
@@ -81,9 +79,9 @@ class LikelyPicks:
     def look(self, frame: DecodedFrame, score: float) -> None:
         """Hold ``frame`` if it is better than what is held of its moment, and no change follows at once."""
         self._settle()
-        gone = frame.time - self._since if self._stretch else EDGE
+        gone = frame.time - self._since if self._stretch else EDGE_SECONDS
         if self.frame_bytes <= self.hold_bytes and gone >= CLEAR:
-            self._pending = score * _discount(gone), frame
+            self._pending = score * float(edge_factor(gone)), frame
 
     def among(self, pts: Collection[int]) -> dict[int, DecodedFrame]:
         """The held frames by pts, those that are in ``pts``."""
@@ -110,8 +108,3 @@ class LikelyPicks:
             return min(self._best, key=lambda place: self._best[place][0])
         close = min(pairs, key=lambda pair: self._best[pair[1]][1].time - self._best[pair[0]][1].time)
         return min(close, key=lambda place: self._best[place][0])
-
-
-def _discount(seconds: float) -> float:
-    """What is left of the score of a frame so many seconds away from a sudden change."""
-    return 1.0 - EDGE_DISCOUNT * max(0.0, 1.0 - seconds / EDGE)

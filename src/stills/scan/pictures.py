@@ -88,10 +88,10 @@ class Pictures(Mapping[int, Rgb]):
         """Memory that one picture takes."""
         return self._index.video.width * self._index.video.height * 3 * self._bit_depth // 8
 
-    def missing(self, after: int | None = None) -> list[int]:
-        """The pts (those ``after`` one) that are not in the spill, in rising order."""
+    def missing(self, after: int | None = None) -> Iterator[int]:
+        """The pts (those ``after`` one) that are not in the spill, in rising order, looked up as they are asked for."""
         pts = self._pts if after is None else self._pts[bisect_right(self._pts, after) :]
-        return [p for p in pts if not (self._spill and has_spill(self._spill, p))]
+        return (p for p in pts if not (self._spill and has_spill(self._spill, p)))
 
     def restore(self, pts: int) -> Rgb | None:
         """The picture at ``pts`` from the spill, or ``None``; may be called from any thread."""
@@ -103,7 +103,10 @@ class Pictures(Mapping[int, Rgb]):
     def prepare(self, pts: int) -> None:
         """Decode the picture at ``pts`` and the next few that are not in the spill, in one pass over the video."""
         few = max(1, self.held_bytes // max(1, self.picture_bytes))
-        wanted = [pts, *self.missing(pts)[: few - 1]]  # the one asked for may be in the spill and damaged
+        wanted = [
+            pts,
+            *itertools.islice(self.missing(pts), few - 1),
+        ]  # the one asked for may be in the spill and damaged
         self._ready = {}  # before the next ones come: they are not to be held together
         self._ready = self._decode_all(wanted)
         self._failed.update(p for p in wanted if p not in self._ready)

@@ -11,13 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stills.index.goodness import frame_parts, goodness
+from stills.index.goodness import SIGNAL_COLUMNS, edge_factor, frame_parts, goodness
 from stills.index.index import Index
 from stills.select.presets import PresetRules
 from stills.select.similarity import HEIGHT, WIDTH, StillPairs, Views, views_of_hashes, views_of_thumbs
 
-_COLUMNS = ("in_transition", "flat", "black", "flash", "sharpness", "noise", "exposure", "motion", "contrast")
-_FLAGS = frozenset(_COLUMNS[:4])
+_FLAGS = frozenset({"in_transition", "flat", "black", "flash"})
 
 BORDER_FRAMES = 2
 """Frames on either side of a cut that are left alone: encoders blur them, and some editors blend them."""
@@ -31,9 +30,6 @@ _VARIABLE_MARGIN = 0.25
 
 _GRADUAL_MARGIN = 0.08
 """Seconds around a dissolve or fade: its first and last mixed frames show hardly any of the other shot."""
-
-_EDGE_DISCOUNT = 0.1
-"""Share of the score that a frame at the border of its shot loses against one 0.2 s inside: movements are cut there."""
 
 _PER_SECOND = 2.0
 """Candidates a second where the index holds no tiny pictures."""
@@ -78,8 +74,8 @@ def find_candidates(
     pictured = inside & np.asarray(index.frames["thumb"].is_valid())
     by_hash = not pictured.any()
     rows = np.flatnonzero(inside if by_hash else pictured)
-    frames = index.frames.select(["pts", *_COLUMNS]).take(pa.array(rows))
-    columns = {name: _flags(frames, name) if name in _FLAGS else _numbers(frames, name) for name in _COLUMNS}
+    frames = index.frames.select(["pts", *SIGNAL_COLUMNS]).take(pa.array(rows))
+    columns = {name: _flags(frames, name) if name in _FLAGS else _numbers(frames, name) for name in SIGNAL_COLUMNS}
     shot = shots.at(time[rows])
     columns["in_transition"] |= shots.in_gradual(time[rows])
     score = goodness(columns, weights)
@@ -88,7 +84,7 @@ def find_candidates(
     spoiled = not len(keep) and len(rows) > 0
     if spoiled:
         keep, dropped = np.arange(len(rows)), {}
-    key = score * (1.0 - _EDGE_DISCOUNT * (1.0 - np.clip(border.seconds / _BORDER_SECONDS, 0.0, 1.0)))
+    key = score * edge_factor(border.seconds)
     # Where a whole shot is near its cuts, the frame in the middle is farthest from both.
     key = np.where(border.near, border.frames - 10.0 + 0.1 * key, key)
     if by_hash:
