@@ -21,14 +21,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from stills.index.schema import THUMB_SIZE
 from stills.select.presets import PresetRules
 
 Floats: TypeAlias = NDArray[np.float32]
 Rows: TypeAlias = NDArray[np.intp] | slice
 RowPairs: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 
-WIDTH, HEIGHT = 64, 36
-"""Size of the tiny pictures (``index.schema.THUMB_SIZE``)."""
+WIDTH, HEIGHT = THUMB_SIZE
+"""Size of the tiny pictures."""
 
 _STRUCTURE_FLOOR = 4.0
 """Variance, in squared grey levels, below which a grid of blocks counts as flat."""
