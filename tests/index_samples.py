@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from render_samples import report, video
 from stills.index.index import Index
-from stills.index.schema import EMBEDDING_SIZE, FACES, FRAMES, QUALITY_PARTS, SHOTS
+from stills.index.schema import FACES, FRAMES, QUALITY_PARTS, SHOTS
 from stills.types import Shot
 
 TICKS = 1000
 """Ticks of made-up films a second."""
+
+EMBEDDING_SIZE = 128
 
 
 def identity(number: int, *, noise: float = 0.0, seed: int = 0) -> NDArray[np.float32]:

@@ -24,7 +24,6 @@ from pydantic_core import ErrorDetails
 
 from stills.errors import SettingsError
 from stills.settings_model import (
-    FaceSize,
     LimitSettings,
     OutputSettings,
     PeopleSettings,
@@ -32,6 +31,7 @@ from stills.settings_model import (
     Section,
     Settings,
 )
+from stills.settings_values import FaceSize
 
 __all__ = [
     "KEYS",
@@ -67,6 +67,11 @@ OPTIONS: Mapping[str, str] = {
     leaf: key for key in KEYS if Counter(k.rpartition(".")[2] for k in KEYS)[leaf := key.rpartition(".")[2]] == 1
 }
 """Dotted key by its last part, which is the name of the flag and of the keyword option, where no other has the same."""
+
+BASES: Mapping[str, tuple[str, ...]] = {"cast": ("people",)}
+"""Recipes that begin with what another finds: short names mean its settings next."""
+ALIASES: Mapping[str, str] = {"cluster_threshold": "similarity"}
+"""Other names of options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +134,16 @@ def _lookup(settings: Settings, key: str) -> Any:
 
 def _from_options(options: Mapping[str, Any], section: str | None) -> dict[str, _Given]:
     given = {}
-    for name, value in options.items():
-        key = f"{section}.{name}" if f"{section}.{name}" in KEYS else OPTIONS.get(name, name)
+    sections = [s for s in (section, *BASES.get(section or "", ())) if s is not None]
+    for short, value in options.items():
+        name = ALIASES.get(short, short)
+        own = (f"{s}.{name}" for s in sections)
+        key = next((key for key in own if key in KEYS), OPTIONS.get(name, name))
         if key not in KEYS:
             if owners := [k for k in KEYS if k.endswith(f".{name}")]:
                 raise SettingsError(f"option {name!r} could mean several settings", remedy=f"use {' or '.join(owners)}")
             raise _unknown(name, None, "option")
-        given[key] = _Given(value, "option", name)
+        given[key] = _Given(value, "option", short)
     return given
 
 

@@ -2,121 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from stills.types import Device, Effort, FitMode, PictureFormat, Precision, Preset
-
-_FACE_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>px|%)?")
-_FIT_SIZE = re.compile(r"(?P<width>\d{1,5})[x×](?P<height>\d{1,5})", re.IGNORECASE)
-_MAX_SIDE = 16384
-"""Longest side of a picture that is written, in pixels: WebP's own limit is 16383."""
-
-
-@dataclass(frozen=True, slots=True)
-class FaceSize:
-    """A size of a face: in pixels, or as a share of the picture's shorter side."""
-
-    value: float
-    unit: Literal["px", "share"] = "px"
-
-    @classmethod
-    def parse(cls, text: str) -> FaceSize:
-        """Read ``"24"``, ``"24px"`` or ``"3%"``. Raises ``ValueError``."""
-        match = _FACE_SIZE.fullmatch(text.strip())
-        if match is None:
-            raise ValueError('must be pixels like "24" or a share of the picture\'s shorter side like "3%"')
-        number = float(match["number"])
-        if match["unit"] == "%":
-            if number > 100:
-                raise ValueError("a share cannot be more than 100%")
-            return cls(number / 100, "share")
-        return cls(number, "px")
-
-    def pixels(self, width: int, height: int) -> float:
-        """The size in pixels of an upright picture of ``width`` × ``height``."""
-        return self.value * min(width, height) if self.unit == "share" else self.value
-
-
-def _face_size(text: str) -> str:
-    FaceSize.parse(text)
-    return text
-
-
-def _fit(text: str) -> str:
-    text = text.strip().lower()
-    if text in {"source", "1080p"}:
-        return text
-    match = _FIT_SIZE.fullmatch(text)
-    if match is None:
-        raise ValueError("must be source, 1080p or WIDTHxHEIGHT like 1280x720")
-    sides = int(match["width"]), int(match["height"])
-    if not all(16 <= side < _MAX_SIDE for side in sides):
-        raise ValueError(f"each side must be 16 to {_MAX_SIDE - 1} pixels")
-    return f"{sides[0]}x{sides[1]}"
-
-
-def _sheet(text: str | None) -> str | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{1,2})[x×](\d{1,3})", text.strip().lower())
-    if match is None or not all(int(n) for n in match.groups()):
-        raise ValueError("must be COLUMNSxROWS like 4x5")
-    return f"{int(match[1])}x{int(match[2])}"
-
-
-def _aspect(text: str | None) -> str | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{1,3})[:/](\d{1,3})", text.strip())
-    if match is None or not all(int(n) for n in match.groups()):
-        raise ValueError("must be WIDTH:HEIGHT like 16:9")
-    return f"{int(match[1])}:{int(match[2])}"
-
-
-def _name_template(text: str | None) -> str | None:
-    from stills.name_fields import check_template
-
-    return None if text is None else check_template(text)
-
-
-def _whole(value: object) -> object:
-    """A number given as text (flags and variables); a literal does not read it by itself."""
-    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
-
-
-def _interval(text: str | None) -> str | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)s|(\d+)f", text.strip().lower())
-    if match is None or not float(match[1] or match[2]):
-        raise ValueError("must be seconds like 2s or frames like 10f")
-    return text.strip().lower()
-
-
-def _weights(value: object) -> object:
-    """A mapping, or text like ``sharpness=1,exposure=0.5`` (flags and variables)."""
-    if not isinstance(value, str):
-        return value
-    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-    if not all(equals and number.strip() for _, equals, number in pairs):
-        raise ValueError("must be NAME=NUMBER,… like sharpness=1,exposure=0.5")
-    return {name.strip(): number.strip() for name, _, number in pairs}
-
-
-def _moment(value: float | str | None) -> float | None:
-    """Seconds, or ``[H:]MM:SS[.fff]``."""
-    if value is None or isinstance(value, float | int):
-        return None if value is None else float(value)
-    match = re.fullmatch(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)s?", value.strip())
-    if match is None:
-        raise ValueError("must be seconds like 72.5 or a time like 1:12.5")
-    return int(match[1] or 0) * 3600.0 + int(match[2] or 0) * 60.0 + float(match[3])
+from stills.settings_values import (
+    FaceSize,
+    read_aspect,
+    read_blur,
+    read_face_size,
+    read_fit,
+    read_interval,
+    read_listed,
+    read_moment,
+    read_name_template,
+    read_sheet,
+    read_weights,
+    read_whole,
+)
+from stills.types import Attribute, ClusterMethod, Device, Effort, FitMode, PictureFormat, Precision, Preset
 
 
 class Section(BaseModel):
@@ -136,13 +42,13 @@ class OutputSettings(Section):
     """Compression of PNG pictures: 0 is fastest and largest, 9 slowest and smallest."""
     lossless: bool = False
     """Write WebP without loss, as PNG always is."""
-    bit_depth: Annotated[Literal[8, 16], BeforeValidator(_whole)] = 8
+    bit_depth: Annotated[Literal[8, 16], BeforeValidator(read_whole)] = 8
     """Bits of each colour: 16, for PNG only, keeps what 10-bit and 12-bit videos have."""
-    name_template: Annotated[str | None, AfterValidator(_name_template)] = None
+    name_template: Annotated[str | None, AfterValidator(read_name_template)] = None
     """Names of the pictures, such as {stem}_{number:04}_{time}; see the documentation for the fields."""
-    sheet: Annotated[str | None, AfterValidator(_sheet)] = None
+    sheet: Annotated[str | None, AfterValidator(read_sheet)] = None
     """Also write a contact sheet of COLUMNSxROWS pictures with their times, such as 4x5."""
-    fit: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_fit)] = "source"
+    fit: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(read_fit)] = "source"
     """Size of the pictures: source, 1080p (1920x1080 or 1080x1920, by orientation) or WIDTHxHEIGHT; never stretched."""
     fit_mode: FitMode = "crop"
     """How a picture is made to fit: crop (the face stays in it) or pad."""
@@ -181,6 +87,12 @@ class ScanSettings(Section):
     """Where models run: auto, cpu or cuda. There is no falling back from cuda."""
     precision: Precision = "auto"
     """auto uses bf16 where that was measured to be harmless and the CPU has it; f32 never does."""
+    detector: str = "yunet"
+    """What finds faces; `stills models list` shows what there is."""
+    embedder: str = "sface"
+    """What tells faces apart."""
+    attributes_model: str = "default"
+    """What infers age, gender, ethnicity and emotion, where they are named."""
     resume: bool = True
     """Go on where an interrupted scan stopped, and use what was measured before."""
     segment_seconds: float = Field(default=15.0, ge=2, le=3600)
@@ -209,14 +121,16 @@ class LimitSettings(Section):
 class PeopleSettings(Section):
     """Who counts as a person of the video, and how many pictures each gets."""
 
-    min_face: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_face_size)] = "24"
+    min_face: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(read_face_size)] = "24"
     """Smallest face that counts: pixels like 24, or a share of the picture's shorter side like 3%."""
     min_screen_time: float = Field(default=0.0, ge=0)
     """Shortest time on screen for a person to count, in seconds."""
     max_people: int | None = Field(default=None, ge=1)
     """At most this many people: those longest on screen."""
+    cluster: ClusterMethod = "constrained"
+    """How tracks become people: constrained, chinese-whispers, dbscan, hdbscan or agglomerative."""
     similarity: float | None = Field(default=None, ge=0, le=1)
-    """Cosine similarity from which two tracks are one person; by default the measured one."""
+    """Cosine similarity from which two tracks are one person; by default the one measured for the method."""
     per_person: int = Field(default=1, ge=1, le=100)
     """Pictures of each person."""
     runners_up: int = Field(default=3, ge=0, le=100)
@@ -243,15 +157,15 @@ class KeyframesSettings(Section):
     """Least seconds between two key frames."""
     window: float | None = Field(default=None, gt=0)
     """Seconds after which a frame may look like an earlier one; by default the preset's."""
-    start: Annotated[float | None, BeforeValidator(_moment)] = Field(default=None, ge=0)
+    start: Annotated[float | None, BeforeValidator(read_moment)] = Field(default=None, ge=0)
     """Where to begin: seconds, or a time like 1:12.5."""
-    end: Annotated[float | None, BeforeValidator(_moment)] = Field(default=None, gt=0)
+    end: Annotated[float | None, BeforeValidator(read_moment)] = Field(default=None, gt=0)
     """Where to end."""
     all: bool = False
     """Every frame, with no choosing."""
-    every: Annotated[str | None, AfterValidator(_interval)] = None
+    every: Annotated[str | None, AfterValidator(read_interval)] = None
     """A frame every so often, with no choosing: seconds like 2s or frames like 10f."""
-    weights: Annotated[Mapping[str, Annotated[float, Field(ge=0)]], BeforeValidator(_weights)] = Field(
+    weights: Annotated[Mapping[str, Annotated[float, Field(ge=0)]], BeforeValidator(read_weights)] = Field(
         default_factory=dict
     )
     """How much each part of a frame's score counts, where not as usual."""
@@ -285,15 +199,15 @@ class ThumbnailsSettings(Section):
     """How many frames."""
     expression: bool = True
     """Weigh the expressions of faces; nothing of it is kept of any one person."""
-    emotions: Annotated[Mapping[str, Annotated[float, Field(ge=-1, le=1)]], BeforeValidator(_weights)] = Field(
+    emotions: Annotated[Mapping[str, Annotated[float, Field(ge=-1, le=1)]], BeforeValidator(read_weights)] = Field(
         default_factory=lambda: {"happy": 1.0, "surprise": 0.6}
     )
     """Emotions that are wanted, and how much: 1 most, negative to avoid."""
-    weights: Annotated[Mapping[str, Annotated[float, Field(ge=0)]], BeforeValidator(_weights)] = Field(
+    weights: Annotated[Mapping[str, Annotated[float, Field(ge=0)]], BeforeValidator(read_weights)] = Field(
         default_factory=dict
     )
     """How much each part of a frame's score counts, where not as usual."""
-    aspect: Annotated[str | None, AfterValidator(_aspect)] = None
+    aspect: Annotated[str | None, AfterValidator(read_aspect)] = None
     """Cut to WIDTH:HEIGHT, such as 9:16, keeping faces."""
     avoid_edges: bool = False
     """Skip opening logos and closing credits."""
@@ -301,6 +215,60 @@ class ThumbnailsSettings(Section):
     """Let the cover picture in the file be a candidate."""
     preview: Literal["webp", "gif"] | None = None
     """Also write an animated preview of the chosen moments."""
+
+
+class CastSettings(Section):
+    """Who is on screen, for how long, and on the poster; `people` says who counts as a person."""
+
+    attributes: Annotated[tuple[Attribute, ...], BeforeValidator(read_listed)] = ()
+    """What is inferred of each person: age, gender, ethnicity, emotion. Nothing that is not named."""
+    min_area: float = Field(default=0.0, ge=0, le=1)
+    """Smallest face that counts, as a share of the active picture (letterbox bars taken off)."""
+    max_area: float = Field(default=1.0, gt=0, le=1)
+    """Largest face that counts, as a share of the active picture."""
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+    """Least confidence of the detector in a face that counts."""
+    outside: Literal["drop", "keep"] = "drop"
+    """What becomes of faces whose centre lies in letterbox bars: drop or keep."""
+    box_expansion: float = Field(default=0.0, ge=0, le=2)
+    """How much larger than the face written, drawn and blurred boxes are on each side, as a share of the box."""
+    min_faces: int = Field(default=1, ge=1)
+    """Least faces of a person who counts."""
+    attribute_min_confidence: float = Field(default=0.7, ge=0, le=1)
+    """Least confidence of the detector in a face that attributes are read from."""
+    attribute_min_sharpness: float = Field(default=0.15, ge=0, le=1)
+    """Least sharpness of a face that attributes are read from."""
+    attribute_max_angle: float = Field(default=45.0, gt=0, le=90)
+    """Most degrees by which a face that attributes are read from is turned aside or up and down."""
+    attribute_certainty: float = Field(default=0.5, ge=0, le=1)
+    """Least probability of a label that is given; below it, the answer is unknown."""
+    poster_distance: float = Field(default=0.6, ge=0, le=2)
+    """Largest cosine distance at which a face on a poster is a person of the film."""
+    annotate: bool = False
+    """Also write the video with a box around every face, its person, attributes and times."""
+    blur: Annotated[str | None, Field(coerce_numbers_to_str=True), AfterValidator(read_blur)] = None
+    """Also write the video with faces made unrecognisable: all, others (everyone without a number), or numbers."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_area >= self.max_area:
+            raise ValueError(f"min_area {self.min_area:g} leaves nothing under max_area {self.max_area:g}")
+        if len(set(self.attributes)) < len(self.attributes):
+            raise ValueError("an attribute is named twice")
+        return self
+
+
+class BatchSettings(Section):
+    """How the table of films of `stills batch` is read."""
+
+    id_column: str = "id"
+    """Column that names each film; its outputs get a folder of that name."""
+    trailer_column: str = "trailer"
+    """Column with the video: a path or a URL."""
+    posters_column: str = "posters"
+    """Column with any number of pictures, paths or URLs, a vertical bar between them."""
+    pickle: bool = False
+    """Also write the tables as pickled lists of dictionaries, for programs that read those."""
 
 
 class Settings(Section):
@@ -312,6 +280,8 @@ class Settings(Section):
     people: PeopleSettings = Field(default_factory=PeopleSettings)
     keyframes: KeyframesSettings = Field(default_factory=KeyframesSettings)
     thumbnails: ThumbnailsSettings = Field(default_factory=ThumbnailsSettings)
+    cast: CastSettings = Field(default_factory=CastSettings)
+    batch: BatchSettings = Field(default_factory=BatchSettings)
     strict: bool = False
     """Turn every fallback into an error."""
     embeddings: bool = True

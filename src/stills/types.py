@@ -17,7 +17,9 @@ Box: TypeAlias = tuple[float, float, float, float]
 Effort: TypeAlias = Literal["fast", "balanced", "exhaustive"]
 Transition: TypeAlias = Literal["none", "cut", "dissolve", "fade"]
 Hdr: TypeAlias = Literal["none", "pq", "hlg"]
-Layer: TypeAlias = Literal["shots", "signals", "faces", "expression", "attributes"]
+Attribute: TypeAlias = Literal["age", "gender", "ethnicity", "emotion"]
+Layer: TypeAlias = Literal["shots", "signals", "faces", "expression", "age", "gender", "ethnicity", "emotion"]
+ClusterMethod: TypeAlias = Literal["constrained", "chinese-whispers", "dbscan", "hdbscan", "agglomerative"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 Precision: TypeAlias = Literal["auto", "f32"]
 PictureFormat: TypeAlias = Literal["jpeg", "png", "webp", "avif"]
@@ -134,11 +136,32 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """What models say of one attribute of a person or a face: inferred from looks, never a fact about anyone.
+
+    ``value`` is a label, or years for the age; ``None`` where it is unknown: too few good faces, or too uncertain.
+    ``confidence`` is the probability of the label, for ages that of being right within five years. ``spread`` is how
+    far single faces lie apart: years (standard deviation) for ages, the share of disagreeing weight (0…1) for labels.
+    ``faces`` are those behind it, ``probabilities`` those of all labels (none for ages). ``reason`` says why a value is
+    unknown.
+    """
+
+    value: str | float | None
+    confidence: float
+    spread: float
+    faces: int
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Everything that was seen of one person in one video.
 
     ``spans`` are seconds in which the person is on screen, ``screen_time`` their total, ``area`` the mean share of the
     picture that the face box takes while on screen, ``faces`` the number of analysed faces behind it.
+    ``appearances`` counts the shots in which the person is seen, ``longest`` is the longest time in one of them in
+    seconds, ``total_area`` the share of the picture added up over time, in seconds (1: a second filling the picture).
     """
 
     id: int
@@ -151,6 +174,10 @@ class Person:
     area: float
     first_seen: float
     last_seen: float
+    appearances: int = 0
+    longest: float = 0.0
+    total_area: float = 0.0
+    attributes: Mapping[str, Estimate] = field(default_factory=dict)
 
     @property
     def still(self) -> Pick:
@@ -240,5 +267,52 @@ class ThumbnailsSelection:
     runners_up: tuple[Pick, ...]
     shots: tuple[Shot, ...]
     settings: Mapping[str, Any]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    fallbacks: tuple[Fallback, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PosterFace:
+    """A face on a poster, in pixels of the upright poster.
+
+    ``person`` is the id of the person of the film that it was given to, ``None`` for a stranger. ``distance`` is the
+    cosine distance (1 - similarity) to that person, of a stranger to ``nearest``, the person who is the most similar;
+    both are ``None`` where the film has nobody or the face could not be embedded. ``area`` is its share of the poster.
+    """
+
+    box: Box
+    score: float
+    area: float
+    person: int | None = None
+    distance: float | None = None
+    nearest: int | None = None
+    attributes: Mapping[str, Estimate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Poster:
+    """A poster and whom it shows, the largest face first. ``error`` says why nothing could be read of it."""
+
+    path: str
+    width: int
+    height: int
+    faces: tuple[PosterFace, ...] = ()
+    file: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CastSelection:
+    """The answer to "who is on screen, for how long, and on the poster": pure data, made from an index alone.
+
+    ``together`` holds the seconds that each two people (in the order of ``people``) share the screen; a person's own
+    screen time lies on its diagonal.
+    """
+
+    people: tuple[Person, ...]
+    shots: tuple[Shot, ...]
+    settings: Mapping[str, Any]
+    together: tuple[tuple[float, ...], ...] = ()
+    posters: tuple[Poster, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     fallbacks: tuple[Fallback, ...] = ()

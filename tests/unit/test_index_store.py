@@ -107,7 +107,7 @@ def test_a_meta_file_that_lacks_something_is_damage(store: IndexStore, index: In
         store.load(index.content, index.parameters)
 
 
-@pytest.mark.parametrize("text", ["[]", "7", "null", '"x"', "[" * 100_000, '{"format": 2, "video": []}'])
+@pytest.mark.parametrize("text", ["[]", "7", "null", '"x"', "[" * 100_000, '{"format": 3, "video": []}'])
 def test_a_meta_file_that_is_something_else_is_damage(store: IndexStore, index: Index, text: str):
     (saved(store, index) / "meta.json").write_text(text)
     with pytest.raises(IndexFormatError):

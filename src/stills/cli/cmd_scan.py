@@ -75,7 +75,7 @@ def command(inputs: tuple[str, ...], layers: str, dry_run: bool, **given: Any) -
 
 def _layers(text: str) -> frozenset[Layer]:
     """The names in ``--layers``. Raises ``UsageError`` for one that there is not."""
-    known: tuple[Layer, ...] = tuple(layer for layer in get_args(Layer) if layer != "attributes")
+    known: tuple[Layer, ...] = get_args(Layer)
     named = {name.strip().lower() for name in text.split(",") if name.strip()}
     if unknown := sorted(named.difference(known)):
         raise UsageError(f"--layers knows no {unknown[0]!r}", remedy=f"choose among {', '.join(known)}")

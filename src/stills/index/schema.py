@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
-FORMAT = 2
+from stills.types import Attribute
+
+FORMAT = 3
 """Version of the tables. An index of another version is scanned again."""
 
 QUALITY_PARTS = ("size", "pose", "sharpness", "exposure", "eyes", "visible", "detector")
@@ -16,8 +20,29 @@ EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 THUMB_SIZE = (64, 36)
 """Width and height of the tiny luma pictures in ``thumb``."""
 
-EMBEDDING_SIZE = 128
-"""Length of a face's embedding (SFace)."""
+ATTRIBUTES: tuple[Attribute, ...] = ("age", "gender", "ethnicity", "emotion")
+"""Layers of which each is a property of a person, measured only where it is named."""
+
+LABELS: Mapping[str, Mapping[Attribute, tuple[str, ...]]] = {
+    "default": {
+        "gender": ("female", "male"),
+        "ethnicity": ("white", "black", "asian", "indian", "other"),
+        "emotion": EMOTIONS,
+    },
+    "fairface": {
+        "gender": ("female", "male"),
+        "ethnicity": ("white", "black", "latino", "east asian", "southeast asian", "indian", "middle eastern"),
+        "emotion": EMOTIONS,
+    },
+}
+"""Order of the probabilities in the columns of attributes, by the attributes model (``default`` for those not here).
+They are the labels of the data that the models learned from, not a claim about people."""
+
+
+def labels_of(model: str, attribute: Attribute) -> tuple[str, ...]:
+    """The labels of ``attribute`` as ``model`` gives them; none for the age."""
+    return LABELS.get(model, LABELS["default"]).get(attribute, ())
+
 
 FRAMES = pa.schema(
     [
@@ -91,6 +116,12 @@ FACES = pa.schema(
         pa.field("mouth_open", pa.float32()),
         pa.field("smile", pa.float32()),
         pa.field("person", pa.int32()),  # kept in place of the embeddings where those were dropped
-        pa.field("embedding", pa.list_(pa.float32(), EMBEDDING_SIZE)),
+        pa.field("embedding", pa.list_(pa.float32())),  # unit length; all of an index are equally long
+        # The layers of attributes, each only where it was named and only of a track's best faces; calibrated.
+        pa.field("age", pa.float32()),  # years, the expectation
+        pa.field("age_spread", pa.float32()),  # years, standard deviation of what the network thinks possible
+        pa.field("gender", pa.list_(pa.float32())),  # probabilities, see labels_of
+        pa.field("ethnicity", pa.list_(pa.float32())),
+        pa.field("emotion", pa.list_(pa.float32())),
     ]
 )

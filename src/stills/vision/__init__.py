@@ -6,36 +6,92 @@ family's Protocol, a line in its registry, and the family's contract tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from stills.errors import UsageError
+from stills.types import Attribute
 
 if TYPE_CHECKING:
     from stills.models.session import Session
+    from stills.vision.attributes import AttributeModel
     from stills.vision.detect import Detector
     from stills.vision.embed import Embedder
     from stills.vision.expression import ExpressionModel
     from stills.vision.landmarks import FaceLandmarker
 
-DETECTORS: Mapping[str, str] = {"yunet": "stills.vision.detect:YuNet"}
-"""Detectors by name: the class, made from a session and keyword options."""
 
-EMBEDDERS: Mapping[str, str] = {"sface": "stills.vision.embed:SFace"}
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A way to do a family's job: the class (``module:name``) and the catalog's models that it is made from, in order.
+
+    ``gives`` are the attributes that an attribute model infers.
+    """
+
+    made: str
+    models: tuple[str, ...]
+    gives: tuple[Attribute, ...] = ()
+
+
+DETECTORS: Mapping[str, Stack] = {"yunet": Stack("stills.vision.detect:YuNet", ("yunet",))}
+"""Detectors by name; the class is made from its sessions and the option ``score_threshold``."""
+
+EMBEDDERS: Mapping[str, Stack] = {"sface": Stack("stills.vision.embed:SFace", ("sface",))}
 """Embedders by name."""
 
+_DEFAULT_ATTRIBUTES = (
+    Stack("stills.vision.attributes.age:CydralAge", ("age",), ("age",)),
+    Stack("stills.vision.attributes.gender:CydralGender", ("gender",), ("gender",)),
+    Stack("stills.vision.attributes.ethnicity:EthnicityHead", ("sface",), ("ethnicity",)),
+    Stack("stills.vision.attributes.emotion:FerEmotion", ("emotion",), ("emotion",)),
+)
 
-def make_detector(name: str, session: Session, **options: Any) -> Detector:
-    """The detector called ``name`` on ``session``. Raises ``UsageError`` for an unknown name or option value."""
-    detector: Detector = _find("detector", DETECTORS, name)(session, **options)
+ATTRIBUTE_MODELS: Mapping[str, tuple[Stack, ...]] = {"default": _DEFAULT_ATTRIBUTES}
+"""Ways to infer attributes, by name; what a way has no model for, ``default`` infers."""
+
+
+def stack_of(family: str, name: str) -> Stack:
+    """The ``detector`` or ``embedder`` called ``name``. Raises ``UsageError`` for an unknown name."""
+    registry = {"detector": DETECTORS, "embedder": EMBEDDERS}[family]
+    if name not in registry:
+        raise UsageError(f"there is no {family} called {name!r}", remedy=f"known: {', '.join(registry)}")
+    return registry[name]
+
+
+def attribute_stacks(name: str, wanted: Sequence[Attribute]) -> tuple[Stack, ...]:
+    """The stacks that the attributes model ``name`` needs for the attributes ``wanted``.
+
+    Raises ``UsageError`` for an unknown name.
+    """
+    if name not in ATTRIBUTE_MODELS:
+        known = ", ".join(ATTRIBUTE_MODELS)
+        raise UsageError(f"there is no attributes model called {name!r}", remedy=f"known: {known}")
+    own = ATTRIBUTE_MODELS[name]
+    given = {a for stack in own for a in stack.gives}
+    return (
+        *(stack for stack in own if set(stack.gives) & set(wanted)),
+        *(stack for stack in _DEFAULT_ATTRIBUTES if set(stack.gives) & (set(wanted) - given)),
+    )
+
+
+def make_detector(name: str, *sessions: Session, **options: Any) -> Detector:
+    """The detector called ``name`` on its sessions. Raises ``UsageError`` for an unknown name or option value."""
+    detector: Detector = _made(stack_of("detector", name))(*sessions, **options)
     return detector
 
 
-def make_embedder(name: str, session: Session, **options: Any) -> Embedder:
-    """The embedder called ``name`` on ``session``. Raises ``UsageError`` for an unknown name."""
-    embedder: Embedder = _find("embedder", EMBEDDERS, name)(session, **options)
+def make_embedder(name: str, *sessions: Session, **options: Any) -> Embedder:
+    """The embedder called ``name`` on its sessions. Raises ``UsageError`` for an unknown name."""
+    embedder: Embedder = _made(stack_of("embedder", name))(*sessions, **options)
     return embedder
+
+
+def make_attributes(stack: Stack, *sessions: Session) -> AttributeModel:
+    """The attribute model of ``stack`` on its sessions."""
+    model: AttributeModel = _made(stack)(*sessions)
+    return model
 
 
 def make_landmarker(mesh: Session, blendshapes: Session) -> FaceLandmarker:
@@ -52,9 +108,7 @@ def make_expression(session: Session) -> ExpressionModel:
     return MiniXception(session)
 
 
-def _find(family: str, registry: Mapping[str, str], name: str) -> Callable[..., Any]:
-    if name not in registry:
-        raise UsageError(f"there is no {family} called {name!r}", remedy=f"known: {', '.join(registry)}")
-    module, _, attribute = registry[name].partition(":")
+def _made(stack: Stack) -> Callable[..., Any]:
+    module, _, attribute = stack.made.partition(":")
     made: Callable[..., Any] = getattr(import_module(module), attribute)
     return made
