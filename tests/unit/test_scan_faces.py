@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +13,7 @@ from index_samples import identity
 from render_samples import video
 from stills.scan.faces import FaceCollector, FaceRow, Vision
 from stills.scan.parameters import ScanParameters
+from stills.vision.attributes import FaceCrop
 from stills.vision.detect import Detection
 from stills.vision.expression import EMOTIONS
 from stills.vision.landmarks import FaceMesh
@@ -50,6 +51,12 @@ class MadeUpFrame:
     def small_bgr(self, width: int, height: int) -> tuple[MadeUpFrame, int, int]:
         return self, width, height
 
+    def small_luma(self, width: int, height: int) -> np.ndarray:
+        """With bars that take a tenth of the picture at the top and at the bottom."""
+        picture = np.random.default_rng(self.pts).integers(60, 200, (height, width), np.uint8)
+        picture[: height // 10] = picture[-(height // 10) :] = 4
+        return picture
+
     def crop_luma(self, left: int, top: int, width: int, height: int) -> np.ndarray:
         picture = np.random.default_rng(self.pts).integers(0, 4, (height, width), np.uint8)
         for s in self.people:
@@ -68,6 +75,16 @@ class MadeUpModels:
         self.sides: list[int] = []
         self.meshes = 0
         self.embedded = 0
+        self.asked: list[FaceCrop] = []
+
+    gives = ("age", "gender")
+
+    def measure(self, faces: Sequence[FaceCrop]) -> dict[str, np.ndarray]:
+        """The age tells which person it is."""
+        self.asked += faces
+        grey = np.array([f.bgr[f.bgr.shape[0] // 2, f.bgr.shape[1] // 2, 0] for f in faces], float)
+        age = np.stack([np.rint((grey - 40) / 20) * 10, np.full(len(faces), 5.0)], axis=1)
+        return {"age": age.astype(np.float32), "gender": np.full((len(faces), 2), 0.5, np.float32)}
 
     def detect(self, picture: tuple[MadeUpFrame, int, int]) -> list[Detection]:
         frame, width, height = picture
@@ -102,6 +119,7 @@ class Collected:
     held: dict[int, Any]
     models: MadeUpModels
     expressions: dict[int, np.ndarray] = field(default_factory=dict)
+    bars: dict[int, tuple[float, ...]] = field(default_factory=dict)
     tracks: dict[int, tuple[float, float]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,11 +137,13 @@ def collect(
     sudden: Sequence[float] = (),
     hold: float = 20 * FRAME_BYTES,
     expression: bool = False,
+    asked: tuple[str, ...] = (),
     **parameters: Any,
 ) -> Collected:
     """Look each quarter second; the picture changes at the ``sudden`` seconds."""
     models = MadeUpModels()
     vision = Vision(*cast(Any, (models,) * (5 if expression else 4)))
+    vision = replace(vision, attributes=cast(Any, (models,) if asked else ()), asked=cast(Any, asked))
     collector = FaceCollector(INFO, ScanParameters(**parameters), vision, int(hold))
     for i in range(round(seconds * 4)):
         time = i / 4
@@ -132,7 +152,7 @@ def collect(
         found = collector.look(cast(Any, MadeUpFrame(time, people(time))))
         assert found == len(people(time))
     held = collector.finish(changes)
-    return Collected(collector.rows, held, models, collector.expressions)
+    return Collected(collector.rows, held, models, collector.expressions, collector.bars)
 
 
 def test_one_face_is_one_track_measured_now_and_then():
@@ -268,3 +288,35 @@ def test_with_expression_every_second_of_a_face_has_a_mesh():
     assert {int(r.time) for r in wanted.rows if r.mesh is not None} == set(range(6))
     assert plain.models.meshes <= 2
     assert plain.models.embedded == wanted.models.embedded  # who is who costs as much as before
+
+
+def test_attributes_are_of_the_faces_that_are_embedded_and_only_those_asked_for():
+    c = collect(lambda t: [Someone(1, 100), Someone(3, 400)], asked=("age",))
+    embedded = [r for r in c.rows if r.embedding is not None]
+    assert embedded
+    assert len(embedded) == len(c.models.asked)
+    assert all(set(r.attributes) == ({"age"} if r.embedding is not None else set()) for r in c.rows)
+    by_track = {r.track: float(r.attributes["age"][0]) for r in embedded}
+    assert sorted(by_track.values()) == [10.0, 30.0]
+    assert all(crop.mesh is not None for crop in c.models.asked)
+    assert all(r.mesh is not None for r in embedded)
+
+
+def test_nothing_is_inferred_where_nothing_is_asked():
+    c = collect(lambda t: [Someone(1, 100)])
+    assert not c.models.asked
+    assert not any(r.attributes for r in c.rows)
+
+
+def test_the_face_lies_in_its_crop_where_the_box_says():
+    c = collect(lambda t: [Someone(2, 200, size=120)], asked=("gender",))
+    for crop in c.models.asked:
+        x, y, w, h = (round(v) for v in crop.box)
+        assert np.all(crop.bgr[y + 2 : y + h - 2, x + 2 : x + w - 2] == 80)
+        assert np.all((crop.landmarks >= crop.box[:2]) & (crop.landmarks <= (x + w, y + h)))
+
+
+def test_black_edges_are_noted_of_every_look():
+    c = collect(lambda t: [Someone(1, 100)], seconds=2.0)
+    assert sorted(c.bars) == [0, 250, 500, 750, 1000, 1250, 1500, 1750]
+    assert all(b == pytest.approx((0.1, 0.1, 0, 0), abs=0.006) for b in c.bars.values())

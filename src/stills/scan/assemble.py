@@ -51,7 +51,7 @@ def assemble(work: Work, fallbacks: tuple[Fallback, ...]) -> Index:
         faces=faces,
         layers=work.layers,
         parameters=json,
-        models=model_hashes(models_of(work.layers)),
+        models=model_hashes(models_of(work.layers, work.parameters)),
         report=report,
         fallbacks=fallbacks,
         warnings=(*work.warnings, *work.remarks),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stills.errors import MemoryLimitError
-from stills.scan.parameters import models_of
+from stills.scan.parameters import needs_models
 from stills.types import Layer, VideoInfo
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def plan_memory(settings: Settings, layers: Iterable[Layer], video: VideoInfo | 
     buffer = limits.buffer_size * MB
     if limits.max_memory is None:
         return Budget(workers, WORKER_MB, buffer // 2, buffer // 2)
-    cost = _cost(video, settings, models=bool(models_of(layers)))
+    cost = _cost(video, settings, models=needs_models(layers))
     most = limits.max_memory * MB
     for count, size in _choices(workers, buffer, cost.frame):
         if (needed := cost.all(count, size)) <= most:

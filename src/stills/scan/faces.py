@@ -19,12 +19,16 @@ from stills.scan.purity import change_of_person
 from stills.scan.tracking import Tracker
 from stills.types import Box, VideoInfo
 from stills.vision.align import align_face
+from stills.vision.attributes import FaceCrop
+from stills.vision.bars import find_bars
 from stills.vision.expression import expression_chip, mean_expression
 from stills.vision.quality import Quality, face_quality, quick_quality
 from stills.vision.transitions import ShotChange
 
 if TYPE_CHECKING:
     from stills.media.decode import DecodedFrame
+    from stills.types import Attribute
+    from stills.vision.attributes import AttributeModel
     from stills.vision.detect import Detector
     from stills.vision.embed import Embedder
     from stills.vision.expression import ExpressionModel
@@ -52,6 +56,9 @@ LARGE_FACE = 0.08
 """Size of a face, as a share of the picture's longer side, from which the small detector picture is enough: there it is
 still 26 pixels, and YuNet finds faces from about 10."""
 
+BARS_SIDE = 320
+"""Longer side, in pixels, of the picture in which letterbox bars are looked for."""
+
 LEAST_MESHES = 1
 """Faces of a track that are always measured with the mesh, where there are as many."""
 
@@ -61,7 +68,7 @@ class Vision:
     """The models of a worker. ``follower`` is a detector of its own: a change of size costs one a millisecond.
 
     With ``expression``, faces are measured as thumbnails want it: the expression of each frame, and the mesh of each
-    kept face.
+    kept face. With ``attributes``, the faces that are embedded get those that are ``asked`` for.
     """
 
     detector: Detector
@@ -69,6 +76,8 @@ class Vision:
     embedder: Embedder
     landmarker: FaceLandmarker
     expression: ExpressionModel | None = None
+    attributes: tuple[AttributeModel, ...] = ()
+    asked: tuple[Attribute, ...] = ()
 
 
 @dataclass(slots=True)
@@ -85,6 +94,7 @@ class FaceRow:
     in_transition: bool = False
     mesh: FaceMesh | None = None
     embedding: NDArray[np.float32] | None = None
+    attributes: dict[Attribute, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -128,7 +138,8 @@ class FaceCollector:
     """Gathers the faces of one segment; :meth:`finish` gives the rows.
 
     ``expressions`` are those of the frames in which there are faces, by pts (``vision.expression.mean_expression``);
-    empty without a model for them.
+    empty without a model for them. ``bars`` are the black edges of each frame that was looked at, by pts, as shares of
+    the picture: top, bottom, left, right.
     """
 
     video: VideoInfo
@@ -137,6 +148,7 @@ class FaceCollector:
     hold_bytes: int
     rows: list[FaceRow] = field(default_factory=list)
     expressions: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    bars: dict[int, tuple[float, float, float, float]] = field(default_factory=dict)
     _kept: dict[tuple[int, int, int], _Kept] = field(default_factory=dict)
     _tracker: Tracker = field(init=False)
     _epoch: int = 0
@@ -162,6 +174,7 @@ class FaceCollector:
         unit = np.array([sx, sy], np.float32)
         boxes: list[Box] = [(d.box[0] * sx, d.box[1] * sy, d.box[2] * sx, d.box[3] * sy) for d in found]
         ids = self._tracker.update(frame.time, boxes)
+        self.bars[frame.pts] = _bars(frame)
         chips, areas = [], []
         for detection, box, track in zip(found, boxes, ids, strict=True):
             points = np.asarray(detection.landmarks * unit, np.float32)
@@ -288,10 +301,28 @@ class FaceCollector:
         chips = np.stack([align_face(patch.bgr, patch.locate(k.row.landmarks)) for k in chosen for patch in [k.cut()]])
         for k, vector in zip(chosen, self.vision.embedder.embed(chips), strict=True):
             k.row.embedding = vector
+        if self.vision.attributes:
+            self._infer(chosen)
         if self.vision.expression is not None:
             for k in order:
                 if k.row.mesh is None:  # thumbnails are chosen among all moments, not only a person's best
                     self._fit(k)
+
+    def _infer(self, chosen: list[_Kept]) -> None:
+        """Have the attributes that were asked for of the faces that say who somebody is."""
+        crops = []
+        for k in chosen:
+            if k.row.mesh is None:  # how far a head is turned says what its values are worth
+                self._fit(k)
+            patch, (x, y, w, h) = k.cut(), k.row.box
+            left, top = patch.locate(np.array([[x, y]], np.float32))[0]
+            box = (float(left), float(top), w * patch.scale, h * patch.scale)
+            crops.append(FaceCrop(patch.bgr, box, patch.locate(k.row.landmarks), k.row.mesh))
+        for model in self.vision.attributes:
+            for name, values in model.measure(crops).items():
+                if name in self.vision.asked:
+                    for k, value in zip(chosen, values, strict=True):
+                        k.row.attributes[name] = value
 
     def _fit(self, kept: _Kept) -> float:
         """Fit the mesh; the face's quality then."""
@@ -305,6 +336,14 @@ class FaceCollector:
         order: dict[int, int] = {}
         for row in self.rows:
             row.track = order.setdefault(row.track, len(order))
+
+
+def _bars(frame: DecodedFrame) -> tuple[float, float, float, float]:
+    """The black edges of ``frame``, as shares of its height and width: top, bottom, left, right."""
+    scale = BARS_SIDE / max(frame.width, frame.height)
+    luma = frame.small_luma(max(1, round(frame.width * scale)), max(1, round(frame.height * scale)))
+    top, bottom, left, right = find_bars(luma)
+    return top / luma.shape[0], bottom / luma.shape[0], left / luma.shape[1], right / luma.shape[1]
 
 
 def _around(frame: DecodedFrame, box: Box) -> tuple[int, int, int, int] | None:

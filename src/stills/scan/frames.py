@@ -110,9 +110,8 @@ class FrameNotes:
         }
 
 
-def with_expressions(frames: pa.Table, expressions: Mapping[int, NDArray[np.float32]]) -> pa.Table:
-    """``frames`` with the column ``expression``, from values by pts."""
-    place = FRAMES.get_field_index("expression")
-    found = [expressions.get(pts) for pts in frames["pts"].to_pylist()]
-    values = pa.array([None if e is None else e.tolist() for e in found], FRAMES.field(place).type)
-    return frames.set_column(place, FRAMES.field(place), values)
+def with_values(frames: pa.Table, name: str, values: Mapping[int, Sequence[float]]) -> pa.Table:
+    """``frames`` with the column ``name``, from values by pts."""
+    place = FRAMES.get_field_index(name)
+    column = pa.array([values.get(pts) for pts in frames["pts"].to_pylist()], FRAMES.field(place).type)
+    return frames.set_column(place, FRAMES.field(place), column)

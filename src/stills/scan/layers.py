@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from stills.index.goodness import SIGNAL_COLUMNS, goodness
 from stills.index.index import Index
-from stills.index.schema import FRAMES
+from stills.index.schema import ATTRIBUTES, FRAMES
 from stills.types import ScanReport
+
+OF_FACES = frozenset({"expression", *ATTRIBUTES})
+"""Layers that are columns of the faces, or made from them."""
 
 
 def merge_layers(known: Index, new: Index) -> Index:
@@ -32,7 +35,7 @@ def merge_layers(known: Index, new: Index) -> Index:
         frames=frames,
         shots=base.shots,
         faces=faces.faces,
-        layers=(known.layers if new.layers.isdisjoint({"faces"}) else known.layers - {"expression"}) | new.layers,
+        layers=(known.layers if "faces" not in new.layers else known.layers - OF_FACES) | new.layers,
         models={**known.models, **new.models},
         report=_both(known.report, new.report),
         fallbacks=tuple(dict.fromkeys((*known.fallbacks, *new.fallbacks))),
@@ -64,6 +67,8 @@ def _with_looks(frames: pa.Table, looked: pa.Table) -> pa.Table:
     at = looked.filter(looked["analysed"])
     row = pc.index_in(frames["pts"], at["pts"])
     columns = {"analysed": pc.is_valid(row), "expression": at["expression"].take(row)}
+    if not frames["bars"].is_valid().to_pylist().count(True):  # the signals have better ones
+        columns["bars"] = at["bars"].take(row)
     for name, values in columns.items():
         frames = frames.set_column(FRAMES.get_field_index(name), FRAMES.field(name), values)
     return frames

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from stills.errors import UsageError
-from stills.types import Effort, Layer, Precision
+from stills.index.schema import ATTRIBUTES
+from stills.types import Attribute, Effort, Layer, Precision
+from stills.vision import attribute_stacks, stack_of
 
 EFFORTS: tuple[Effort, ...] = ("fast", "balanced", "exhaustive")
 """From the least to the most that is looked at."""
 
 
-MODELS: Mapping[Layer, tuple[str, ...]] = {
-    "shots": (),
-    "signals": (),
-    "faces": ("yunet", "sface", "landmarks", "blendshapes"),
-    "expression": ("emotion",),
-}
-"""Entries of the catalog that each layer needs."""
+MESH = ("landmarks", "blendshapes")
+"""Entries of the catalog that fit the mesh of a face."""
 
-NEEDS: Mapping[Layer, frozenset[Layer]] = {"signals": frozenset({"shots"}), "expression": frozenset({"faces"})}
+WITHOUT_MODELS: frozenset[Layer] = frozenset({"shots", "signals"})
+
+NEEDS: Mapping[Layer, frozenset[Layer]] = {
+    "signals": frozenset({"shots"}),
+    **dict.fromkeys(("expression", *ATTRIBUTES), frozenset({"faces"})),
+}
 """Layers that are measured together with others. ``shots`` asks for every frame: those of other scans have shots too,
 but may miss the exact frame of a cut."""
 
@@ -60,6 +62,9 @@ class ScanParameters:
             a long film.
         precision: ``"auto"`` or ``"f32"``.
         device: Where models ran; rows of different devices differ in their last digits.
+        detector: What finds faces, by name.
+        embedder: What tells them apart.
+        attributes_model: What infers attributes, where those are asked for.
     """
 
     effort: Effort = "balanced"
@@ -79,6 +84,9 @@ class ScanParameters:
     sparse_budget: tuple[float, float] = (0.0, 0.35)
     precision: Precision = "auto"
     device: Literal["cpu", "cuda"] = "cpu"
+    detector: str = "yunet"
+    embedder: str = "sface"
+    attributes_model: str = "default"
 
     def to_json(self) -> Mapping[str, Any]:
         """All parameters as JSON values."""
@@ -89,12 +97,34 @@ class ScanParameters:
         return "all" if self.decode == "references" and "shots" in layers else self.decode
 
 
-def models_of(layers: Iterable[Layer]) -> tuple[str, ...]:
-    """Entries of the catalog that ``layers`` need. Raises ``UsageError`` for a layer that there is not."""
-    chosen = set(layers)
-    if unknown := chosen - MODELS.keys():
-        raise UsageError(f"there is no layer called {min(unknown)!r}", remedy=f"layers are {', '.join(MODELS)}")
-    return tuple(name for layer, names in MODELS.items() if layer in chosen for name in names)
+def needs_models(layers: Iterable[Layer]) -> bool:
+    """Whether any of ``layers`` is measured by models."""
+    return not WITHOUT_MODELS.issuperset(layers)
+
+
+def attributes_in(layers: Collection[str]) -> tuple[Attribute, ...]:
+    """The attributes among ``layers``, always in one order."""
+    return tuple(name for name in ATTRIBUTES if name in layers)
+
+
+def models_of(layers: Iterable[Layer], parameters: ScanParameters) -> tuple[str, ...]:
+    """Entries of the catalog that ``layers`` need, each once.
+
+    Raises ``UsageError`` for a layer, detector, embedder or attributes model that there is not.
+    """
+    known: tuple[Layer, ...] = get_args(Layer)
+    chosen = frozenset(layers)
+    if unknown := chosen.difference(known):
+        raise UsageError(f"there is no layer called {min(unknown)!r}", remedy=f"layers are {', '.join(known)}")
+    names: list[str] = []
+    if "faces" in chosen:
+        names += stack_of("detector", parameters.detector).models
+        names += stack_of("embedder", parameters.embedder).models + MESH
+    if "expression" in chosen:
+        names.append("emotion")
+    for stack in attribute_stacks(parameters.attributes_model, attributes_in(chosen)):
+        names += stack.models
+    return tuple(dict.fromkeys(names))
 
 
 def with_needs(layers: Iterable[Layer]) -> frozenset[Layer]:
@@ -104,10 +134,25 @@ def with_needs(layers: Iterable[Layer]) -> frozenset[Layer]:
 
 
 def scan_parameters(
-    effort: Effort, *, segment_seconds: float, precision: Precision, device: Literal["cpu", "cuda"]
+    effort: Effort,
+    *,
+    segment_seconds: float,
+    precision: Precision,
+    device: Literal["cpu", "cuda"],
+    detector: str = "yunet",
+    embedder: str = "sface",
+    attributes_model: str = "default",
 ) -> ScanParameters:
     """The parameters of an effort."""
-    base = ScanParameters(effort=effort, segment_seconds=segment_seconds, precision=precision, device=device)
+    base = ScanParameters(
+        effort=effort,
+        segment_seconds=segment_seconds,
+        precision=precision,
+        device=device,
+        detector=detector,
+        embedder=embedder,
+        attributes_model=attributes_model,
+    )
     if effort == "fast":
         return replace(
             base,

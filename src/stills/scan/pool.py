@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stills.media.sandbox import Limits, Pool
 from stills.scan.budget import Budget, plan_memory
-from stills.scan.parameters import PRELOAD, PRELOAD_MODELS, models_of
+from stills.scan.parameters import PRELOAD, PRELOAD_MODELS, needs_models
 from stills.types import Layer
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def start_workers(settings: Settings, layers: Iterable[Layer] = ("faces",), budg
     started here, ``MemoryLimitError`` where the settings allow too little for any video.
     """
     budget = budget or plan_memory(settings, layers)
-    preload = (*PRELOAD, *PRELOAD_MODELS) if models_of(layers) else PRELOAD
+    preload = (*PRELOAD, *PRELOAD_MODELS) if needs_models(layers) else PRELOAD
     return Pool(budget.workers, pool_limits(settings, budget), preload=preload).start()
 
 

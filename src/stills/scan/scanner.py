@@ -24,13 +24,14 @@ from stills.index.store import IndexStore
 from stills.media.sandbox import Pool, Stopper, Task, TaskResult
 from stills.media.source import content_id
 from stills.scan.budget import Budget, plan_memory
-from stills.scan.parameters import EFFORTS, ScanParameters, models_of, scan_parameters, with_needs
+from stills.scan.parameters import EFFORTS, ScanParameters, attributes_in, models_of, scan_parameters, with_needs
 from stills.scan.pictures import Pictures, Rgb, decode_picks
 from stills.scan.plan import plan_segments
 from stills.scan.pool import pool_limits, start_workers
 from stills.scan.running import WORKER, SegmentRunner
 from stills.scan.work import Work
 from stills.types import Effort, Fallback, Layer, ProgressCallback, VideoInfo
+from stills.vision import stack_of
 
 if TYPE_CHECKING:
     from stills.media.packets import PacketIndex
@@ -126,8 +127,10 @@ class Scanner:
         parameters = self._parameters(self._settings.scan.effort, quick=quick)
         known = self._load(content, parameters)
         missing = with_needs(wanted - known.layers) if known is not None and resume else wanted
-        fallbacks = self._fallbacks(missing)
-        self._ensure_models(path, missing)
+        if known is not None and resume and "faces" in missing:  # its faces give way to new ones, with all they have
+            missing |= with_needs(attributes_in(known.layers))
+        fallbacks = self._fallbacks(missing, parameters)
+        self._ensure_models(path, models_of(missing, parameters))
         self._layers = missing  # for the workers, should none have been started
         video, packets = self._probe(path, cancel)
         hold = self.fit(missing, video).hold_bytes
@@ -220,13 +223,19 @@ class Scanner:
         from stills.models import place
 
         scan = self._settings.scan
-        device = place("yunet", scan.device).device
+        device = place(stack_of("detector", scan.detector).models[0], scan.device).device
         parameters = scan_parameters(
-            effort, segment_seconds=scan.segment_seconds, precision=scan.precision, device=device
+            effort,
+            segment_seconds=scan.segment_seconds,
+            precision=scan.precision,
+            device=device,
+            detector=scan.detector,
+            embedder=scan.embedder,
+            attributes_model=scan.attributes_model,
         )
         return replace(parameters, sparse_budget=(0.0, 0.0)) if quick and effort == "fast" else parameters
 
-    def _ensure_models(self, path: str, layers: Iterable[Layer]) -> None:
+    def _ensure_models(self, path: str, names: Iterable[str]) -> None:
         """Have the models here before any worker needs them: fetching is for the parent, which may use the network.
 
         What failed for one video is not tried again for the next: a network that is away can take minutes to say so.
@@ -237,18 +246,18 @@ class Scanner:
             cause = self._no_models[1]
             raise ModelError("the models are not here, as said above", path=path, remedy=cause.remedy) from cause
         try:
-            for name in models_of(layers):
+            for name in names:
                 model_path(name)
         except ModelError as error:
             self._no_models = path, error
             raise
         self._no_models = None
 
-    def _fallbacks(self, layers: Iterable[Layer]) -> tuple[Fallback, ...]:
+    def _fallbacks(self, layers: Iterable[Layer], parameters: ScanParameters) -> tuple[Fallback, ...]:
         """What runs elsewhere than asked. Raises ``StrictError`` where that is not accepted."""
         from stills.models import place
 
-        placed = (place(name, self._settings.scan.device).fallback for name in models_of(layers))
+        placed = (place(name, self._settings.scan.device).fallback for name in models_of(layers, parameters))
         fallbacks = tuple(f for f in placed if f is not None)
         if fallbacks and self._settings.strict:
             raise StrictError(fallbacks[0].message, remedy="leave out --strict to accept this")

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stills.index.schema import FACES, QUALITY_PARTS
+from stills.index.schema import ATTRIBUTES, FACES, QUALITY_PARTS
 from stills.index.spill import write_spill
 from stills.index.store import SegmentRows
 from stills.media.decode import DecodedFrame, DecodePlan, DecodeStats, decode
 from stills.scan.faces import FaceCollector, FaceRow, Vision
-from stills.scan.frames import FrameNotes, with_expressions
+from stills.scan.frames import FrameNotes, with_values
 from stills.scan.likely import LikelyPicks, likely_key_frames
 from stills.scan.parameters import CONTEXT, ScanParameters
 from stills.scan.plan import Segment, SegmentTask
@@ -103,7 +103,9 @@ class _Stretch:
         held = faces.finish(changes) if faces is not None else {}
         frames = notes.table(thumbs, changes, _candidate_rate(task.parameters, task.video.duration))
         if faces is not None and "expression" in task.layers:
-            frames = with_expressions(frames, faces.expressions)
+            frames = with_values(frames, "expression", {pts: e.tolist() for pts, e in faces.expressions.items()})
+        if faces is not None and "signals" not in task.layers:
+            frames = with_values(frames, "bars", faces.bars)
         if self._likely is not None:
             held = self._likely.among(likely_key_frames(task.video, frames, changes)) | held
         if task.spill is not None:
@@ -198,4 +200,10 @@ def face_table(rows: list[FaceRow]) -> pa.Table:
             columns[name].append(None if mesh is None else getattr(mesh, name))
         columns["person"].append(None)
         columns["embedding"].append(None if r.embedding is None else r.embedding.tolist())
+        age = r.attributes.get("age")
+        columns["age"].append(None if age is None else float(age[0]))
+        columns["age_spread"].append(None if age is None else float(age[1]))
+        for attribute in ATTRIBUTES[1:]:
+            found = r.attributes.get(attribute)
+            columns[attribute].append(None if found is None else found.tolist())
     return pa.table(columns, schema=FACES)

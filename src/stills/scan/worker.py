@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,24 @@ from stills.media.probe import probe_with_packets
 from stills.media.sandbox import report
 from stills.models import Session, open_session, place
 from stills.scan.faces import Vision
-from stills.scan.parameters import ScanParameters
+from stills.scan.parameters import ScanParameters, attributes_in
 from stills.scan.plan import SegmentTask
 from stills.scan.segment import scan_segment
 from stills.types import Layer, VideoInfo
-from stills.vision import make_detector, make_embedder, make_expression, make_landmarker
+from stills.vision import (
+    Stack,
+    attribute_stacks,
+    make_attributes,
+    make_detector,
+    make_embedder,
+    make_expression,
+    make_landmarker,
+    stack_of,
+)
 
 if TYPE_CHECKING:
     from stills.scan.cover import CoverReading
+    from stills.vision.attributes import AttributeModel
 
 TRIM_BYTES = 4 << 20
 """Free memory at the end of a worker's heap that it keeps."""
@@ -40,8 +50,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 class _Loaded:
     """The models of this process, and what they were loaded for."""
 
-    key: tuple[str, str, float, bool]
+    key: tuple[str, str, float, bool, str, str]
     vision: Vision
+    attributes: dict[Stack, AttributeModel] = field(default_factory=dict)
 
 
 _loaded: list[_Loaded] = []  # at most one: a worker keeps its models between segments
@@ -104,20 +115,34 @@ def _packets(path: str, video: VideoInfo) -> PacketIndex:
 
 def _vision(parameters: ScanParameters, layers: Collection[Layer]) -> Vision:
     """The models for ``layers``; they stay loaded."""
-    score = parameters.detect_score
-    key = (parameters.device, parameters.precision, score, parameters.follow_side == parameters.detect_side)
+    p, score = parameters, parameters.detect_score
+    one_size = p.follow_side == p.detect_side
+    key = (p.device, p.precision, score, one_size, p.detector, p.embedder)
     if not _loaded or _loaded[0].key != key:
-        sizes = 1 if parameters.follow_side == parameters.detect_side else 2
-        detectors = [make_detector("yunet", _session("yunet", parameters), score_threshold=score) for _ in range(sizes)]
-        embedder = make_embedder("sface", _session("sface", parameters))
+        finds, tells = stack_of("detector", p.detector), stack_of("embedder", p.embedder)
+        detectors = [
+            make_detector(p.detector, *_sessions(finds, p), score_threshold=score) for _ in range(1 if one_size else 2)
+        ]
+        embedder = make_embedder(p.embedder, *_sessions(tells, p))
         landmarker = make_landmarker(_session("landmarks", parameters), _session("blendshapes", parameters))
         _loaded[:] = [_Loaded(key, Vision(detectors[0], detectors[-1], embedder, landmarker))]
     loaded = _loaded[0]
-    if "expression" not in layers:
-        return replace(loaded.vision, expression=None)
-    if loaded.vision.expression is None:
-        loaded.vision = replace(loaded.vision, expression=make_expression(_session("emotion", parameters)))
-    return loaded.vision
+    if "expression" in layers and loaded.vision.expression is None:
+        loaded.vision = replace(loaded.vision, expression=make_expression(_session("emotion", p)))
+    wanted = attribute_stacks(p.attributes_model, attributes_in(layers))
+    for stack in wanted:
+        if stack not in loaded.attributes:
+            loaded.attributes[stack] = make_attributes(stack, *_sessions(stack, p))
+    return replace(
+        loaded.vision,
+        expression=loaded.vision.expression if "expression" in layers else None,
+        attributes=tuple(loaded.attributes[stack] for stack in wanted),
+        asked=attributes_in(layers),
+    )
+
+
+def _sessions(stack: Stack, parameters: ScanParameters) -> list[Session]:
+    return [_session(name, parameters) for name in stack.models]
 
 
 def _session(name: str, parameters: ScanParameters) -> Session:
