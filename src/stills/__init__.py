@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from stills._version import __version__
 
 if TYPE_CHECKING:
+    from stills.api.cast import CastResult, cast
     from stills.api.keyframes import KeyframesResult, keyframes
     from stills.api.people import PeopleResult, people
     from stills.api.shots import ShotsResult, shots
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
     from stills.errors import StillsError
     from stills.index.index import Index
     from stills.scan.scanner import Scanner
+    from stills.select.cast import CastOptions, select_cast
     from stills.select.keyframes import KeyframesOptions, select_keyframes
     from stills.select.people import PeopleOptions, select_people
     from stills.select.thumbnails import ThumbnailsOptions, select_thumbnails
     from stills.settings import Settings, load_settings
     from stills.types import (
         Box,
+        CastSelection,
+        Estimate,
         Fallback,
         KeyframesSelection,
         PeopleSelection,
         Person,
         Pick,
+        Poster,
+        PosterFace,
         Progress,
         ScanReport,
         Shot,
@@ -45,6 +51,8 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "CastOptions": "select.cast",
+    "CastResult": "api.cast",
     "CancelToken": "cancel",
     "Index": "index.index",
     "KeyframesOptions": "select.keyframes",
@@ -57,6 +65,7 @@ _HOME = {
     "StillsError": "errors",
     "ThumbnailsOptions": "select.thumbnails",
     "ThumbnailsResult": "api.thumbnails",
+    "cast": "api.cast",
     "forget": "api.stored",
     "is_scanned": "api.videos",
     "keyframes": "api.keyframes",
@@ -65,6 +74,7 @@ _HOME = {
     "probe": "api.videos",
     "render_report": "api.stored",
     "scan": "api.videos",
+    "select_cast": "select.cast",
     "select_keyframes": "select.keyframes",
     "select_people": "select.people",
     "select_thumbnails": "select.thumbnails",
@@ -73,11 +83,15 @@ _HOME = {
     **dict.fromkeys(
         (
             "Box",
+            "CastSelection",
+            "Estimate",
             "Fallback",
             "KeyframesSelection",
             "PeopleSelection",
             "Person",
             "Pick",
+            "Poster",
+            "PosterFace",
             "Progress",
             "ScanReport",
             "Shot",
@@ -91,6 +105,10 @@ _HOME = {
 __all__ = [
     "Box",
     "CancelToken",
+    "CastOptions",
+    "CastResult",
+    "CastSelection",
+    "Estimate",
     "Fallback",
     "Index",
     "KeyframesOptions",
@@ -101,6 +119,8 @@ __all__ = [
     "PeopleSelection",
     "Person",
     "Pick",
+    "Poster",
+    "PosterFace",
     "Progress",
     "ScanReport",
     "Scanner",
@@ -113,6 +133,7 @@ __all__ = [
     "ThumbnailsSelection",
     "VideoInfo",
     "__version__",
+    "cast",
     "forget",
     "is_scanned",
     "keyframes",
@@ -121,6 +142,7 @@ __all__ = [
     "probe",
     "render_report",
     "scan",
+    "select_cast",
     "select_keyframes",
     "select_people",
     "select_thumbnails",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stills.api.results import OnPicture, PathLike, Result, all_fallbacks
+from stills.api.results import PathLike, Result, Saving, all_fallbacks
 from stills.api.videos import index_of
 from stills.index.index import Index
 from stills.settings import change_settings, load_settings
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stills.cancel import CancelToken
     from stills.render.pictures import OutputOptions
     from stills.scan.scanner import Scanner
+    from stills.select.people import PeopleOptions
     from stills.settings import Settings
 
 LAYERS: frozenset[Layer] = frozenset({"faces"})
@@ -44,11 +45,11 @@ class PeopleResult(Result[PeopleSelection]):
         return sorted({pick.pts for person in self.people for pick in person.stills})
 
     def _write(
-        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, on_picture: OnPicture
+        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, saving: Saving
     ) -> list[Path]:
         from stills.render.results import write_people
 
-        return write_people(out, stem, self.to_json(), pictures, options, on_picture=on_picture)
+        return write_people(out, stem, self.to_json(), pictures, options, on_picture=saving.on_picture)
 
 
 def people(
@@ -66,25 +67,38 @@ def people(
     ``per_person=3``, ``similarity=0.5``, ``fit="1080p"``. An index answers in milliseconds; one without the layer
     ``"faces"`` is refused with ``UsageError``.
     """
-    from stills.select.people import PeopleOptions, select_people
+    from stills.select.people import select_people
 
     chosen = change_settings(settings or load_settings(), "people", **options)
     index = index_of(video, LAYERS, chosen, scanner=scanner, on_progress=on_progress, cancel=cancel)
-    p = chosen.people
-    who = PeopleOptions(
+    selection = select_people(index, people_options(index, chosen))
+    fallbacks = all_fallbacks(index, selection.fallbacks, chosen)
+    return PeopleResult(keep_or_drop_embeddings(index, chosen), selection, fallbacks, chosen, scanner)
+
+
+def people_options(index: Index, settings: Settings) -> PeopleOptions:
+    """Who counts as a person of ``index``, by ``settings``."""
+    from stills.select.people import PeopleOptions
+
+    p = settings.people
+    return PeopleOptions(
         min_face=p.min_face_size.pixels(index.video.width, index.video.height),
         min_screen_time=p.min_screen_time,
         max_people=p.max_people,
         similarity=p.similarity,
         per_person=p.per_person,
         runners_up=p.runners_up,
+        cluster=p.cluster,
     )
-    selection = select_people(index, who)
-    fallbacks = all_fallbacks(index, selection.fallbacks, chosen)
-    if not chosen.embeddings:
-        from stills.index.privacy import without_embeddings
 
-        # Whom this answer leaves out, a later one may ask for.
-        everybody = select_people(index, replace(who, min_screen_time=0.0, max_people=None))
-        index = without_embeddings(index, everybody, chosen.cache_folder)
-    return PeopleResult(index, selection, fallbacks, chosen, scanner)
+
+def keep_or_drop_embeddings(index: Index, settings: Settings) -> Index:
+    """``index``, without its embeddings where ``settings`` want none kept. Raises ``OutputError``."""
+    if settings.embeddings:
+        return index
+    from stills.index.privacy import without_embeddings
+    from stills.select.people import select_people
+
+    # Whom one answer leaves out, a later one may ask for.
+    everybody = replace(people_options(index, settings), min_screen_time=0.0, max_people=None)
+    return without_embeddings(index, select_people(index, everybody), settings.cache_folder)

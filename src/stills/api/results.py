@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from stills.errors import StrictError
 from stills.index.index import Index
 from stills.types import (
+    CastSelection,
     Fallback,
     KeyframesSelection,
     PeopleSelection,
@@ -38,7 +39,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 OnPicture: TypeAlias = Callable[[int, int], None]
 """Called with how many pictures are prepared, and of how many."""
 
-Selected = TypeVar("Selected", bound=PeopleSelection | KeyframesSelection | ThumbnailsSelection)
+Selected = TypeVar("Selected", bound=PeopleSelection | CastSelection | KeyframesSelection | ThumbnailsSelection)
 Chosen = TypeVar("Chosen", bound=KeyframesSelection | ThumbnailsSelection)
 
 
@@ -67,6 +68,16 @@ class OfIndex:
     def warnings(self) -> tuple[str, ...]:
         """What is odd about the video, and what went wrong in scanning it."""
         return self.index.all_warnings
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A result being written: who decodes for it, and who wants to know or may stop it."""
+
+    scanner: Scanner
+    on_picture: OnPicture
+    on_progress: ProgressCallback | None
+    cancel: CancelToken | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,7 @@ class Result(OfIndex, Generic[Selected]):
 
     @abstractmethod
     def _write(
-        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, on_picture: OnPicture
+        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, saving: Saving
     ) -> list[Path]:
         """Write the pictures and the JSON file."""
 
@@ -139,7 +150,8 @@ class Result(OfIndex, Generic[Selected]):
             told = picture_progress(self.video, on_progress, cancel)
             options = replace(self._options(), waiting_bytes=pictures.held_bytes)
             with PicturesAhead(pictures) as ahead:
-                return self._write(Path(out), stem, ahead, options, told)
+                saving = Saving(scanner, told, on_progress, cancel)
+                return self._write(Path(out), stem, ahead, options, saving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +176,11 @@ class FramesResult(Result[Chosen]):
         return sorted({pick.pts for pick in self.frames})
 
     def _write(
-        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, on_picture: OnPicture
+        self, out: Path, stem: str, pictures: Mapping[int, NDArray[Any]], options: OutputOptions, saving: Saving
     ) -> list[Path]:
         from stills.render.frames import write_frames
 
-        return write_frames(out, stem, self.to_json(), pictures, options, on_picture=on_picture)
+        return write_frames(out, stem, self.to_json(), pictures, options, on_picture=saving.on_picture)
 
 
 def picture_progress(video: VideoInfo, on_progress: ProgressCallback | None, cancel: CancelToken | None) -> OnPicture:

@@ -13,7 +13,7 @@ from stills.select.cluster import absorb, constrained_clusters
 from stills.select.evidence import convincing, frail, is_person
 from stills.select.spans import Clock, total, track_span, union
 from stills.select.tracks import FaceColumns, Tracks, build_tracks, seen_together
-from stills.types import Box, PeopleSelection, Person, Pick
+from stills.types import Box, ClusterMethod, PeopleSelection, Person, Pick
 
 SIMILARITY = 0.45
 """Cosine similarity from which two groups of tracks are one person. See docs/concepts for the measurement."""
@@ -39,6 +39,7 @@ class PeopleOptions:
     similarity: float | None = None
     per_person: int = 1
     runners_up: int = 3
+    cluster: ClusterMethod = "constrained"
 
 
 def select_people(index: Index, options: PeopleOptions | None = None) -> PeopleSelection:
