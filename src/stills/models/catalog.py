@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from stills.errors import UsageError
 
-ModelFormat: TypeAlias = Literal["onnx", "tflite"]
+ModelFormat: TypeAlias = Literal["onnx", "tflite", "torchscript"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,11 @@ Mirror: TypeAlias = WheelMirror | UrlMirror
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One weight. ``sha256`` and ``size`` (bytes) are of the file as fetched, before ``prepare``."""
+    """One weight. ``sha256`` and ``size`` (bytes; 0: not known) are of the file as fetched, before ``prepare``.
+
+    ``outputs`` are the names of the graph's outputs; none where the graph's own, in its order, will do. ``notice`` is
+    said when the file is fetched: what its licence asks of a user.
+    """
 
     name: str
     task: str
@@ -58,6 +62,7 @@ class ModelEntry:
     bf16: bool
     outputs: tuple[str, ...]
     mirrors: tuple[Mirror, ...]
+    notice: str = ""
 
 
 DEFAULT_STACK = ("yunet", "sface", "landmarks", "blendshapes")

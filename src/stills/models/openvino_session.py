@@ -30,7 +30,7 @@ class OpenVinoSession:
     device = "cpu"
 
     def __init__(self, path: Path, outputs: tuple[str, ...], *, half: bool, threads: int, cache: Path | None) -> None:
-        """Compile ``path``, whose outputs are called ``outputs``. ``cache`` keeps compiled graphs.
+        """Compile ``path``, whose outputs are called ``outputs`` (none: as they are). ``cache`` keeps compiled graphs.
 
         ``half`` wants bf16 where the CPU has it.
 
@@ -68,9 +68,9 @@ class OpenVinoSession:
             port.get_any_name(): tuple(d.get_length() if d.is_static else -1 for d in port.get_partial_shape())
             for port in self._compiled.inputs
         }
-        self.outputs = outputs
         # fusing leaves an output with several names; only the graph's own are promised
         names = [port.get_names() for port in self._compiled.outputs]
+        self.outputs = outputs = outputs or tuple(port.get_any_name() for port in self._compiled.outputs)
         try:
             self._ports = [next(i for i, known in enumerate(names) if name in known) for name in outputs]
         except StopIteration:

@@ -148,6 +148,8 @@ def _make(root: Path, entry: ModelEntry) -> None:
         else:
             data = fetch(entry.mirrors, entry.sha256, what=entry.filename)
             _write(source, data)
+        if entry.notice:
+            log.warning("%s: %s", entry.title, entry.notice)
         ready = prepare(data, entry.prepare)
         record = {"model": entry.name, "source_sha256": entry.sha256, "sha256": hashlib.sha256(ready).hexdigest()}
         _write(prepared, ready)
