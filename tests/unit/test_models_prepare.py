@@ -88,6 +88,41 @@ def test_a_member_is_taken_out_of_a_bundle():
         prepare(b"no zip", ["extract:a.tflite"])
 
 
+def embedder(flatten: bool = True) -> bytes:
+    """A convolution, flattened and multiplied to four numbers, as embedders end; without ``flatten``, without an end."""
+    weights = {
+        "w": RNG.normal(size=(6, 3, 3, 3)).astype(np.float32),
+        "m": RNG.normal(size=(6 * 36, 4)).astype(np.float32),
+    }
+    nodes = [helper.make_node("Conv", ["x", "w"], ["map"])]
+    if flatten:
+        nodes += [helper.make_node("Flatten", ["map"], ["flat"]), helper.make_node("MatMul", ["flat", "m"], ["vector"])]
+    shape = [1, 4] if flatten else [1, 6, 6, 6]
+    outputs = [helper.make_tensor_value_info("vector" if flatten else "map", TensorProto.FLOAT, shape)]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])]
+    kept = [numpy_helper.from_array(a, n) for n, a in weights.items()]
+    made = helper.make_graph(nodes, "g", inputs, outputs, kept)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    return model.SerializeToString()
+
+
+def test_the_pooled_map_comes_beside_the_vector():
+    data = embedder()
+    pictures = RNG.normal(size=(3, 3, 8, 8)).astype(np.float32)
+    single = ReferenceEvaluator(onnx.load_model_from_string(data)).run(["vector", "map"], {"x": pictures[:1]})
+    model = onnx.load_model_from_string(prepare(data, ["pooled", "free-batch"]))
+    assert [o.name for o in model.graph.output] == ["vector", "pooled"]
+    vectors, pooled = ReferenceEvaluator(model).run(None, {"x": pictures})
+    assert (vectors.shape, pooled.shape) == ((3, 4), (3, 6))
+    np.testing.assert_allclose(vectors[0], single[0][0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(pooled[0], single[1][0].mean(axis=(1, 2)), rtol=1e-4, atol=1e-4)
+
+
+def test_a_graph_without_a_flat_end_has_nothing_to_pool():
+    with pytest.raises(ModelError, match="Flatten"):
+        prepare(embedder(flatten=False), ["pooled"])
+
+
 def test_an_unknown_step_is_refused():
     with pytest.raises(ModelError, match="shrink"):
         prepare(b"", ["shrink"])

@@ -21,15 +21,16 @@ from stills.errors import ModelError
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, ValueInfoProto
 
-PREPARE_VERSION = 1
+PREPARE_VERSION = 2
 """Raised whenever a step's output changes, so that files prepared by an older stills are not used."""
 
 
 def prepare(data: bytes, steps: Sequence[str]) -> bytes:
     """Run ``steps`` of a catalog entry over a fetched file's bytes and return the runnable file's bytes.
 
-    Steps: ``extract:MEMBER`` (a member of a zip), ``fold-weights``, ``free-batch``, ``free-size``. The result depends
-    on nothing but the arguments and the onnx release. Raises ``ModelError`` where a step does not fit the file.
+    Steps: ``extract:MEMBER`` (a member of a zip), ``fold-weights``, ``free-batch``, ``free-size``, ``pooled`` (before
+    ``free-batch``). The result depends on nothing but the arguments and the onnx release. Raises ``ModelError`` where a
+    step does not fit the file.
     """
     graph_steps: list[Callable[[ModelProto], None]] = []
     for step in steps:
@@ -141,6 +142,34 @@ def _free_size(model: ModelProto) -> None:
         _set_dims(value, ("batch", f"cells_{value.name}", value.type.tensor_type.shape.dim[2].dim_value))
 
 
+def _pooled(model: ModelProto) -> None:
+    """Give the last feature map (what the last ``Flatten`` makes flat), averaged over space, as the output ``pooled``.
+
+    What the map tells of a face beside who it is stays readable there; the graph's own outputs are not touched.
+    """
+    from onnx import TensorProto, helper
+
+    graph = model.graph
+    flatten = next((node for node in reversed(graph.node) if node.op_type == "Flatten"), None)
+    if flatten is None:
+        raise ModelError("no feature map to average: the graph has no Flatten")
+    feature_map = flatten.input[0]
+    sizes = {value.name: value.type.tensor_type.shape.dim for value in _with_shapes(model).graph.value_info}
+    dims = sizes.get(feature_map, ())
+    if len(dims) != 4 or not dims[1].dim_value:
+        raise ModelError(f"{feature_map} is no feature map (batch × channels × height × width) of known channels")
+    graph.node.append(helper.make_node("GlobalAveragePool", [feature_map], ["pooled_map"]))
+    graph.node.append(helper.make_node("Flatten", ["pooled_map"], ["pooled"], axis=1))
+    batch = graph.output[0].type.tensor_type.shape.dim[0].dim_value or "batch"
+    graph.output.append(helper.make_tensor_value_info("pooled", TensorProto.FLOAT, [batch, dims[1].dim_value]))
+
+
+def _with_shapes(model: ModelProto) -> ModelProto:
+    from onnx import shape_inference
+
+    return shape_inference.infer_shapes(model)
+
+
 def _set_dims(value: ValueInfoProto, dims: Sequence[int | str]) -> None:
     for dim, size in zip(value.type.tensor_type.shape.dim, dims, strict=True):
         dim.Clear()
@@ -154,4 +183,5 @@ _GRAPH_STEPS: dict[str, Callable[[ModelProto], None]] = {
     "fold-weights": _fold_weights,
     "free-batch": _free_batch,
     "free-size": _free_size,
+    "pooled": _pooled,
 }
