@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stills.letterbox import stable_bars
+
+__all__ = ["find_bars", "stable_bars"]
+
 _BLACK = 24  # grey levels: the brightest that a bar may have
 _EVEN = 10  # grey levels between the darkest and the brightest of a bar; a dark room has more
 _LARGEST = 0.4  # of the picture, each side
@@ -26,23 +30,6 @@ def find_bars(luma: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     if max(left, right) > _LARGEST * columns:
         return 0, 0, 0, 0
     return top, bottom, left, right
-
-
-def stable_bars(bars: NDArray[np.float32], lit: NDArray[np.bool_], shots: NDArray[np.intp]) -> NDArray[np.float32]:
-    """The bars of each of n frames that hold throughout its shot: (n, 4) as shares: top, bottom, left, right.
-
-    ``bars`` (n, 4) are those seen in each frame, ``lit`` (n,) says which frames are bright enough to tell, ``shots``
-    (n,) numbers the shots. A frame in a shot that is dark throughout takes what the lit shots agree on.
-    """
-    out = np.zeros((len(bars), 4), np.float32)
-    if not len(bars):
-        return out
-    common = np.median(bars[lit], axis=0) if lit.any() else np.zeros(4, np.float32)
-    for shot in np.unique(shots):
-        here = shots == shot
-        seen = bars[here & lit]
-        out[here] = seen.min(axis=0) if len(seen) else common
-    return out
 
 
 def _ends(luma: NDArray[np.uint8], axis: int) -> tuple[int, int]:
