@@ -97,6 +97,18 @@ class DecoderKilledError(DecoderCrashError):
     retryable = True
 
 
+class DownloadError(InputError):
+    """A file cannot be had from its address: it is not there, access is refused, the address is wrong."""
+
+    code = "download"
+
+
+class DownloadInterruptedError(DownloadError):
+    """A download failed for a reason that may pass: no network, no answer, a server that is overloaded."""
+
+    retryable = True
+
+
 class LimitError(StillsError):
     """A limit was reached: memory, time, pixels, no progress."""
 
