@@ -30,18 +30,17 @@ LABELS: Mapping[str, Mapping[Attribute, tuple[str, ...]]] = {
         "emotion": EMOTIONS,
     },
     "fairface": {
-        "gender": ("female", "male"),
         "ethnicity": ("white", "black", "latino", "east asian", "southeast asian", "indian", "middle eastern"),
-        "emotion": EMOTIONS,
     },
 }
-"""Order of the probabilities in the columns of attributes, by the attributes model (``default`` for those not here).
+"""Order of the probabilities in the columns of attributes, by the attributes model (``default`` for what is not here).
 They are the labels of the data that the models learned from, not a claim about people."""
 
 
 def labels_of(model: str, attribute: Attribute) -> tuple[str, ...]:
-    """The labels of ``attribute`` as ``model`` gives them; none for the age."""
-    return LABELS.get(model, LABELS["default"]).get(attribute, ())
+    """The labels of ``attribute`` as ``model`` (names with commas between them) gives them; none for the age."""
+    own = (LABELS.get(name, {}).get(attribute) for name in (*model.split(","), "default"))
+    return next((labels for labels in own if labels is not None), ())
 
 
 FRAMES = pa.schema(

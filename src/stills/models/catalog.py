@@ -29,13 +29,14 @@ class WheelMirror:
 
 @dataclass(frozen=True, slots=True)
 class UrlMirror:
-    """The file itself at an https address."""
+    """A file at an https address: the weights themselves, or a zip that has them as ``member``."""
 
     url: str
+    member: str = ""
 
     def __str__(self) -> str:
-        """The address."""
-        return self.url
+        """The address, and the member."""
+        return f"{self.url} {self.member}".rstrip()
 
 
 Mirror: TypeAlias = WheelMirror | UrlMirror

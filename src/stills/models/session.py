@@ -18,7 +18,7 @@ from stills.types import Device, Fallback, Precision
 log = logging.getLogger(__name__)
 
 Array: TypeAlias = NDArray[Any]
-Runtime: TypeAlias = Literal["openvino", "onnxruntime"]
+Runtime: TypeAlias = Literal["openvino", "onnxruntime", "torch"]
 
 
 @runtime_checkable
@@ -27,7 +27,7 @@ class Session(Protocol):
 
     @property
     def runtime(self) -> str:
-        """``"openvino"`` or ``"onnxruntime"``."""
+        """``"openvino"``, ``"onnxruntime"`` or ``"torch"``."""
 
     @property
     def device(self) -> str:
@@ -63,10 +63,12 @@ def place(name: str, device: Device = "auto") -> Placement:
 
     ``auto`` takes CUDA where ONNX Runtime's GPU build and a GPU are really there, else the CPU. The TFLite graphs
     (landmarks, blendshapes, emotion) run on the CPU always, as ONNX Runtime cannot read them: asked for ``cuda`` they
-    come with a ``Fallback`` that the caller records (or, being strict, raises). Raises ``DeviceError`` where ``cuda``
-    is asked for and is not there.
+    come with a ``Fallback`` that the caller records (or, being strict, raises). TorchScript runs on PyTorch, on the CPU
+    unless ``cuda`` is asked for. Raises ``DeviceError`` where ``cuda`` is asked for and is not there.
     """
     entry = find(name)
+    if entry.format == "torchscript":
+        return Placement("cuda" if device == "cuda" else "cpu", "torch")
     if device == "cpu":
         return Placement("cpu", "openvino")
     from stills.models.onnx_session import why_no_cuda
@@ -151,6 +153,10 @@ def _open(
     entry: ModelEntry, placement: Placement, precision: Precision, *, threads: int, root: Path, path: Callable[[], Path]
 ) -> Session:
     """``path`` is asked for once it is sure that the graph can run there: it may have to be fetched."""
+    if placement.runtime == "torch":
+        from stills.models.torch_session import TorchSession
+
+        return TorchSession(path(), device=placement.device, threads=threads)
     if placement.runtime == "onnxruntime":
         if entry.format != "onnx":
             raise DeviceError(

@@ -322,7 +322,7 @@ class FaceCollector:
             for name, values in model.measure(crops).items():
                 if name in self.vision.asked:
                     for k, value in zip(chosen, values, strict=True):
-                        k.row.attributes[name] = value
+                        k.row.attributes.setdefault(name, value)
 
     def _fit(self, kept: _Kept) -> float:
         """Fit the mesh; the face's quality then."""

@@ -38,7 +38,13 @@ class Stack:
 DETECTORS: Mapping[str, Stack] = {"yunet": Stack("stills.vision.detect:YuNet", ("yunet",))}
 """Detectors by name; the class is made from its sessions and the option ``score_threshold``."""
 
-EMBEDDERS: Mapping[str, Stack] = {"sface": Stack("stills.vision.embed:SFace", ("sface",))}
+EMBEDDERS: Mapping[str, Stack] = {
+    "sface": Stack("stills.vision.embed:SFace", ("sface",)),
+    "arcface": Stack("stills.vision.margin_embedders:ArcFace", ("arcface",)),
+    "arcface-mobile": Stack("stills.vision.margin_embedders:ArcFace", ("arcface-mobile",)),
+    "adaface": Stack("stills.vision.margin_embedders:AdaFace", ("adaface",)),
+    "adaface-ir50": Stack("stills.vision.margin_embedders:AdaFace", ("adaface-ir50",)),
+}
 """Embedders by name."""
 
 _DEFAULT_ATTRIBUTES = (
@@ -48,8 +54,13 @@ _DEFAULT_ATTRIBUTES = (
     Stack("stills.vision.attributes.emotion:FerEmotion", ("emotion",), ("emotion",)),
 )
 
-ATTRIBUTE_MODELS: Mapping[str, tuple[Stack, ...]] = {"default": _DEFAULT_ATTRIBUTES}
-"""Ways to infer attributes, by name; what a way has no model for, ``default`` infers."""
+ATTRIBUTE_MODELS: Mapping[str, tuple[Stack, ...]] = {
+    "default": _DEFAULT_ATTRIBUTES,
+    "fairface": (Stack("stills.vision.attributes.fairface:FairFace", ("fairface",), ("age", "gender", "ethnicity")),),
+    "genderage": (Stack("stills.vision.attributes.genderage:GenderAge", ("genderage",), ("age", "gender")),),
+    "affectnet": (Stack("stills.vision.attributes.affectnet:Ddamfn", ("affectnet",), ("emotion",)),),
+}
+"""Ways to infer attributes, by name; what those named have no model for, ``default`` infers."""
 
 
 def stack_of(family: str, name: str) -> Stack:
@@ -61,19 +72,22 @@ def stack_of(family: str, name: str) -> Stack:
 
 
 def attribute_stacks(name: str, wanted: Sequence[Attribute]) -> tuple[Stack, ...]:
-    """The stacks that the attributes model ``name`` needs for the attributes ``wanted``.
+    """The stacks that the attributes models ``name`` need for the attributes ``wanted``.
 
-    Raises ``UsageError`` for an unknown name.
+    Of several names with commas between them, the first that infers an attribute does. A stack may give more than is
+    wanted of it: what an earlier one gives counts. Raises ``UsageError`` for an unknown name.
     """
-    if name not in ATTRIBUTE_MODELS:
-        known = ", ".join(ATTRIBUTE_MODELS)
-        raise UsageError(f"there is no attributes model called {name!r}", remedy=f"known: {known}")
-    own = ATTRIBUTE_MODELS[name]
-    given = {a for stack in own for a in stack.gives}
-    return (
-        *(stack for stack in own if set(stack.gives) & set(wanted)),
-        *(stack for stack in _DEFAULT_ATTRIBUTES if set(stack.gives) & (set(wanted) - given)),
-    )
+    chosen: list[Stack] = []
+    missing = set(wanted)
+    for one in (*name.split(","), "default"):
+        if one not in ATTRIBUTE_MODELS:
+            known = ", ".join(ATTRIBUTE_MODELS)
+            raise UsageError(f"there is no attributes model called {one!r}", remedy=f"known: {known}")
+        for stack in ATTRIBUTE_MODELS[one]:
+            if missing & set(stack.gives):
+                chosen.append(stack)
+                missing -= set(stack.gives)
+    return tuple(chosen)
 
 
 def make_detector(name: str, *sessions: Session, **options: Any) -> Detector:
