@@ -10,7 +10,7 @@ import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from stills._version import __version__
@@ -36,7 +36,8 @@ class PictureMetadata:
 
     ``source`` is the name of the video without its folder (a folder may tell who owns the machine), ``time`` seconds
     from its first frame shown, ``pts`` the exact tick, ``person`` the id in the result, ``score`` 0…1. The embedded
-    cover picture is of no moment: its ``time`` and ``pts`` are None.
+    cover picture is of no moment: its ``time`` and ``pts`` are None. So are those of an annotated poster (of ``kind``
+    ``poster``), whose ``source`` is the poster itself.
     """
 
     source: str
@@ -45,12 +46,14 @@ class PictureMetadata:
     person: int | None = None
     score: float | None = None
     version: str = __version__
+    kind: Literal["cover", "poster"] = "cover"
 
     @property
     def description(self) -> str:
         """One line for people."""
         if self.time is None:
-            return f"Cover picture of {printable(self.source)}"
+            what = "Faces found on" if self.kind == "poster" else "Cover picture of"
+            return f"{what} {printable(self.source)}"
         who = f"Person {self.person} in " if self.person is not None else ""
         return f"{who}{printable(self.source)} at {clock(self.time, digits=3)}"
 

@@ -1,7 +1,8 @@
 """``report.html``: one self-contained page over all results in an output folder.
 
 The page is made from the JSON results and their pictures alone, so it can be built again at any time. It loads nothing:
-style, script and small pictures are inside, and a content security policy that knows their hashes forbids the rest.
+style, script and small pictures are inside, and a content security policy that knows their hashes forbids the rest; but
+an annotated video beside the page may be played.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stills.errors import printable
 from stills.files import atomic_write
 from stills.render.embed import edge_for
 from stills.render.view import Problem, VideoView, damaged, found_in_all, video_view
+from stills.render.view_films import films_view
 from stills.render.view_frames import shown_count
 from stills.render.view_pictures import Links
 
@@ -32,6 +34,7 @@ FAILURES = Path(".stills") / "failures.json"
 
 _SCHEMA_PREFIX = "stills/"
 _TEMPLATE = "report.html.j2"
+_MEDIA = "media-src 'self' file:; "
 
 
 @dataclass(slots=True)
@@ -64,6 +67,8 @@ def report_page(out: Path) -> str:
     style, script = _asset("report.css"), _asset("report.js")
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        # The video beside the page, whether that is a file or comes from a server; nothing of it before it is played.
+        f"{_MEDIA if any(video.plays for video in videos) else ''}"
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     )
     return (
@@ -73,6 +78,8 @@ def report_page(out: Path) -> str:
             videos=videos,
             problems=found.problems,
             found=found_in_all(videos),
+            ethnicity=any(s.cast is not None and s.cast.ethnicity for video in videos for s in video.sections),
+            films=films_view([video.film for video in videos if video.film is not None]),
             policy=policy,
             style=style,
             script=script,

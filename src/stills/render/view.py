@@ -8,6 +8,7 @@ from typing import Any
 
 from stills.errors import printable
 from stills.render.names import base_name
+from stills.render.view_cast import CastView, FilmSums, cast_view, film_sums
 from stills.render.view_frames import (
     FRAME_RECIPES,
     FramesView,
@@ -43,6 +44,7 @@ class Section:
     href: str
     empty: str = ""
     people: list[PersonView] | None = None
+    cast: CastView | None = None
     frames: FramesView | None = None
     shots: ShotsView | None = None
     gallery: tuple[PictureView, ...] = ()
@@ -64,16 +66,28 @@ class VideoView:
     shot_count: int
     signals: SignalsView | None
     sections: list[Section]
+    film: FilmSums | None = None
 
     @property
     def people_count(self) -> int:
-        """How many people were found."""
-        return sum(len(section.people or ()) for section in self.sections)
+        """How many people were found; the cast and the people of a video are the same ones."""
+        return max((len(section.people) for section in self.sections if section.people is not None), default=0)
 
     @property
     def faces(self) -> list[PersonView]:
-        """Everybody whose face can be shown."""
-        return [p for s in self.sections for p in s.people or () if p.picture.thumb and p.picture.thumb.face]
+        """Everybody whose face can be shown, once."""
+        people = next((section.people for section in self.sections if section.people), [])
+        return [p for p in people if p.picture.thumb and p.picture.thumb.face]
+
+    @property
+    def inferred(self) -> bool:
+        """Whether anything in its results was inferred by models from looks."""
+        return any(section.cast is not None and section.cast.inferred for section in self.sections)
+
+    @property
+    def plays(self) -> bool:
+        """Whether there is a video to be played."""
+        return any(section.cast is not None and section.cast.clip is not None for section in self.sections)
 
     @property
     def found(self) -> str:
@@ -134,15 +148,25 @@ def video_view(anchor: str, documents: Mapping[str, dict[str, Any]], links: Link
         shot_count=len(shots),
         signals=signals_view(timeline, [s.frames for s in sections if s.frames], duration, len(shots)),
         sections=sections,
+        film=next((_film(anchor, path, d) for d in documents.values() if _recipe(d) == "cast"), None),
     )
 
 
+def _recipe(document: Mapping[str, Any]) -> str:
+    return str(document["schema"]).split("/")[1]
+
+
+def _film(anchor: str, path: str, document: dict[str, Any]) -> FilmSums:
+    return film_sums(f"#{anchor}", printable(base_name(str(document["video"]["path"]))) or path, document)
+
+
 def _section(anchor: str, name: str, document: dict[str, Any], links: Links, edge: int) -> Section:
-    recipe = str(document["schema"]).split("/")[1]
+    recipe = _recipe(document)
     href = links.href(name)
-    if recipe == "people" or (recipe == "cast" and "people" in document):
+    if recipe in ("people", "cast"):
         people = people_views(anchor, document, links, edge)
-        return Section(recipe, href, "" if people else why_nobody(document), people=people)
+        cast = cast_view(anchor, document, people, links, edge) if recipe == "cast" else None
+        return Section(recipe, href, "" if people else why_nobody(document), people=people, cast=cast)
     files = tuple(extra_files(document, links))
     if recipe in FRAME_RECIPES:
         frames = frames_view(anchor, recipe, document, links, edge)

@@ -106,7 +106,10 @@ def frames_view(anchor: str, recipe: str, document: dict[str, Any], links: Links
 
 def shown_count(document: dict[str, Any]) -> int:
     """How many pictures of a result, damaged or not, the report shows."""
-    frames = document.get("frames")
+    frames, posters = document.get("frames"), document.get("posters")
+    if isinstance(posters, list):  # their ``file`` names what was given
+        pictures = sum(isinstance(one, dict) and isinstance(one.get("picture"), str) for one in posters)
+        return picture_count(document.get("people")) + pictures
     return min(len(frames), MOST_FRAMES) if isinstance(frames, list) else picture_count(document)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from stills.errors import printable
 from stills.render.metadata import clock
+from stills.render.view_attributes import AttributeView, attribute_views, other_facts
 from stills.render.view_pictures import Links, PictureView, picture_view
-from stills.render.view_words import Bar, at, label, length, parts, percent, share, span, why
+from stills.render.view_words import Bar, at, length, parts, percent, share, span, why
 
 MAX_RUNNERS_UP = 8
 _SPOKEN_SPANS = 6
@@ -30,6 +31,7 @@ class PersonView:
     screen_share: str
     appearances: int
     facts: list[tuple[str, str]]
+    attributes: list[AttributeView]
     spans: list[Bar]
     marks: list[tuple[float, str]]
     spoken: str
@@ -51,9 +53,13 @@ def why_nobody(document: dict[str, Any]) -> str:
     """What stands in place of rows where there are none."""
     if document.get("reason"):
         return printable(str(document["reason"]))
+    return f"Nobody was found in this video. {left_out(document) or 'No face was seen.'}"
+
+
+def left_out(document: dict[str, Any]) -> str:
+    """What was left out, counted by reason."""
     dropped = [f"{int(count):,} {printable(str(what))}" for what, count in document.get("dropped", {}).items() if count]
-    faces = f"Left out: {', '.join(dropped)}." if dropped else "No face was seen."
-    return f"Nobody was found in this video. {faces}"
+    return f"Left out: {', '.join(dropped)}." if dropped else ""
 
 
 def runner_up(one: dict[str, Any]) -> tuple[str, str, str]:
@@ -77,7 +83,11 @@ def _person(anchor: str, one: dict[str, Any], duration: float, links: Links, edg
         ("Face fills", f"{percent(float(one['area']))} of the picture"),
         ("Faces analysed", f"{int(one['faces']):,}"),
     ]
-    facts += [(label(str(key)), printable(str(value))) for key, value in one["attributes"].items()]
+    if one.get("longest"):
+        facts.insert(2, ("Longest in one shot", length(float(one["longest"]))))
+    if one.get("total_area"):
+        facts.insert(-1, ("Area over time", f"{float(one['total_area']):.2f} s of a full picture"))
+    facts += other_facts(one["attributes"])
     return PersonView(
         anchor=anchor,
         name=name,
@@ -88,8 +98,9 @@ def _person(anchor: str, one: dict[str, Any], duration: float, links: Links, edg
         parts=parts(best["reasons"]),
         screen_time=length(seconds),
         screen_share=percent(seconds / duration) if duration > 0 else "",
-        appearances=len(spans),
+        appearances=int(one.get("appearances") or len(spans)),
         facts=facts,
+        attributes=attribute_views(one["attributes"]),
         spans=[span(start, end, duration) for start, end in spans] if duration > 0 else [],
         marks=[(at(s["time"], duration), f"{name}: still at {clock(float(s['time']))}") for s in stills],
         spoken=f"{name} is on screen from {', '.join(said)}" if said else f"{name} is never on screen",
