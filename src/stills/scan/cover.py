@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
-import struct
-import warnings
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stills.errors import InputError, LimitError
 from stills.index.schema import QUALITY_PARTS
 from stills.media.cover import Cover, cover
+from stills.scan.images import decode_image
 from stills.vision.align import align_face
 from stills.vision.expression import expression_chip, mean_expression
 from stills.vision.pictures import ArrayPictures
@@ -23,14 +21,12 @@ from stills.vision.quality import face_quality, quick_quality
 from stills.vision.signals import SignalMeter
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from stills.media.source import PathLike
     from stills.scan.faces import Vision
     from stills.types import Box
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
-"""What a cover may be, whatever it calls itself: Pillow also reads formats that run programs, such as EPS."""
+"""What a cover may be, whatever it calls itself: what containers are known to carry."""
 
 MAX_COVER_PIXELS = 1 << 26
 """Largest cover that is decoded, in pixels: 8192 × 8192, which takes 200 MB."""
@@ -49,10 +45,6 @@ class CoverReading:
     warnings: tuple[str, ...] = ()
 
 
-class _UnreadableError(Exception):
-    """Why a cover cannot be shown."""
-
-
 def cover_picture(path: PathLike, *, max_pixels: int = MAX_COVER_PIXELS) -> NDArray[np.uint8] | None:
     """The cover picture in ``path``, upright: RGB (height, width, 3).
 
@@ -64,7 +56,7 @@ def cover_picture(path: PathLike, *, max_pixels: int = MAX_COVER_PIXELS) -> NDAr
         return None
     try:
         return _decode(found, max_pixels)
-    except _UnreadableError:
+    except (InputError, LimitError):
         return None
 
 
@@ -80,8 +72,8 @@ def measure_cover(path: PathLike, vision: Vision | None, *, max_pixels: int = MA
         return CoverReading(None)
     try:
         rgb = _decode(found, max_pixels)
-    except _UnreadableError as error:
-        return CoverReading(None, (f"the cover picture is left out: {error}",))
+    except (InputError, LimitError) as error:
+        return CoverReading(None, (f"the cover picture is left out: {error.message}",))
     bgr = np.ascontiguousarray(rgb[..., ::-1])
     values: dict[str, Any] = {"width": bgr.shape[1], "height": bgr.shape[0], **_signals(bgr)}
     values["faces"], values["expression"] = ([], None) if vision is None else _faces(bgr, vision)
@@ -89,42 +81,9 @@ def measure_cover(path: PathLike, vision: Vision | None, *, max_pixels: int = MA
 
 
 def _decode(found: Cover, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode, turn upright, and put what is transparent on white."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
+    """The picture, whole and upright. Raises ``InputError`` and ``LimitError`` where it cannot be shown."""
     limit = min(max_pixels, MAX_COVER_PIXELS)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata; sizes are checked here
-            with Image.open(io.BytesIO(found.data), formats=FORMATS) as picture:
-                if picture.width * picture.height > limit:
-                    raise _UnreadableError(f"it has {picture.width} × {picture.height} pixels, more than is allowed")
-                picture.load()
-                rgb = _as_rgb(ImageOps.exif_transpose(picture))
-    except Image.DecompressionBombError as error:
-        raise _UnreadableError("it has more pixels than is allowed") from error
-    except UnidentifiedImageError as error:
-        raise _UnreadableError(f"it is no picture that can be read ({found.format})") from error
-    # What Pillow's decoders raise on damaged data, found by damaging pictures of each format.
-    except (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error) as error:
-        raise _UnreadableError(f"it is damaged ({error})") from error
-    if not rgb.size:
-        raise _UnreadableError("it has no pixels")
-    return rgb
-
-
-def _as_rgb(picture: Image) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits and more: Pillow would clip them
-        gray = np.asarray(picture, np.float64)
-        gray = np.clip(gray / (257.0 if gray.max(initial=0.0) > 255 else 1.0), 0, 255)
-        return np.repeat(np.rint(gray).astype(np.uint8)[..., None], 3, axis=2)
-    if "transparency" in picture.info or picture.mode in {"RGBA", "LA", "PA", "RGBa", "La"}:
-        layer = picture.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        picture = Image.alpha_composite(ground, layer)
-    return np.array(picture.convert("RGB"), np.uint8)
+    return decode_image(found.data, max_pixels=limit, keep_pixels=None, formats=FORMATS).rgb
 
 
 def _signals(bgr: NDArray[np.uint8]) -> dict[str, Any]:

@@ -30,10 +30,14 @@ from stills.scan.plan import plan_segments
 from stills.scan.pool import pool_limits, start_workers
 from stills.scan.running import WORKER, SegmentRunner
 from stills.scan.work import Work
-from stills.types import Effort, Fallback, Layer, ProgressCallback, VideoInfo
+from stills.types import Attribute, Effort, Fallback, Layer, ProgressCallback, VideoInfo
 from stills.vision import stack_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stills.index.pictures import PictureReading
     from stills.media.packets import PacketIndex
     from stills.scan.cover import CoverReading
     from stills.settings_model import Settings
@@ -218,6 +222,57 @@ class Scanner:
             return pool.run(tasks, cancel=cancel)
 
         return decode_picks(run, index, pts, workers=workers, threads=threads, bit_depth=bit_depth)
+
+    def read_pictures(
+        self,
+        paths: Sequence[str],
+        *,
+        attributes: Iterable[Attribute] = (),
+        cancel: CancelToken | None = None,
+    ) -> list[PictureReading]:
+        """The faces of the picture files ``paths``, in their order, with the ``attributes`` asked for.
+
+        A picture that cannot be read has an ``error``. Raises ``UsageError`` for an attribute that there is not,
+        ``ModelError``, ``CancelledError``.
+        """
+        return list(self.iter_pictures(paths, attributes=attributes, cancel=cancel))
+
+    def iter_pictures(
+        self,
+        paths: Sequence[str],
+        *,
+        attributes: Iterable[Attribute] = (),
+        cancel: CancelToken | None = None,
+    ) -> Iterator[PictureReading]:
+        """As :meth:`read_pictures`, each as soon as it and those before it are read."""
+        from stills.scan.readings import in_order, reading_tasks
+
+        wanted = tuple(dict.fromkeys(attributes))
+        layers: frozenset[Layer] = frozenset(("faces", *wanted))
+        parameters = self._parameters(self._settings.scan.effort)
+        needed = models_of(layers, parameters)
+        self.picture_fallbacks(wanted)
+        if not paths:
+            return
+        self._ensure_models(paths[0], needed)
+        self._layers = layers  # for the workers, should none have been started
+        tasks = reading_tasks(paths, parameters, wanted, self._settings.limits.max_pixels)
+        yield from in_order(self._workers().run(tasks, cancel=cancel), paths)
+
+    def picture_fallbacks(self, attributes: Iterable[Attribute] = ()) -> tuple[Fallback, ...]:
+        """What of reading pictures runs elsewhere than asked. Raises ``StrictError`` where that is not accepted."""
+        parameters = self._parameters(self._settings.scan.effort)
+        return self._fallbacks(frozenset(("faces", *attributes)), parameters)
+
+    def picture_rgb(self, path: str, *, longest: int, cancel: CancelToken | None = None) -> NDArray[np.uint8]:
+        """The picture file at ``path``, upright (RGB, height × width × 3), no side longer than ``longest`` pixels.
+
+        Raises ``InputError`` and ``LimitError`` where it cannot be read.
+        """
+        rgb: NDArray[np.uint8] = self._call(
+            "picture_rgb", (path, self._settings.limits.max_pixels, longest), path, cancel
+        )
+        return rgb
 
     def _parameters(self, effort: Effort, *, quick: bool = False) -> ScanParameters:
         from stills.models import place

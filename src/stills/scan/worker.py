@@ -21,7 +21,7 @@ from stills.scan.faces import Vision
 from stills.scan.parameters import ScanParameters, attributes_in
 from stills.scan.plan import SegmentTask
 from stills.scan.segment import scan_segment
-from stills.types import Layer, VideoInfo
+from stills.types import Attribute, Layer, VideoInfo
 from stills.vision import (
     Stack,
     attribute_stacks,
@@ -34,6 +34,7 @@ from stills.vision import (
 )
 
 if TYPE_CHECKING:
+    from stills.index.pictures import PictureReading
     from stills.scan.cover import CoverReading
     from stills.vision.attributes import AttributeModel
 
@@ -87,6 +88,26 @@ def cover_rgb(path: str) -> NDArray[np.uint8] | None:
     from stills.scan.cover import cover_picture
 
     return cover_picture(path)
+
+
+def read_picture(
+    path: str, parameters: ScanParameters, attributes: Sequence[Attribute], max_pixels: int
+) -> PictureReading:
+    """The faces of the picture file at ``path``, with the ``attributes`` asked for."""
+    from stills.scan.picture_faces import read_faces
+
+    report(0)
+    _settle()
+    vision = _vision(parameters, frozenset(("faces", *attributes)))
+    models = {name: getattr(parameters, name) for name in ("detector", "embedder", "attributes_model")}
+    return read_faces(path, vision, max_pixels=max_pixels, models=models, on_step=lambda: report(0))
+
+
+def picture_rgb(path: str, max_pixels: int, longest: int) -> NDArray[np.uint8]:
+    """The picture file at ``path``, upright (RGB, height × width × 3), no side longer than ``longest``."""
+    from stills.scan.picture_faces import picture_rgb as decode_rgb
+
+    return decode_rgb(path, max_pixels=max_pixels, longest=longest)
 
 
 def decode_pictures(  # noqa: PLR0917 - tasks are called by position
