@@ -58,7 +58,7 @@ def cast_document(  # noqa: PLR0917 - a document is made of what its parts are
     ``attributes_model``.
     """
     named = _named_attributes(settings, selection)
-    inferring = {name: _model(str(settings.get("attributes_model") or "default"), name) for name in named}
+    inferring = {name: inferring_models(str(settings.get("attributes_model") or "default"), name) for name in named}
     head = result_head(_RECIPE, info, report, models, settings, fallbacks, warnings=warnings, partial=partial)
     people = [
         {
@@ -66,7 +66,7 @@ def cast_document(  # noqa: PLR0917 - a document is made of what its parts are
             "appearances": person.appearances,
             "longest": time_value(person.longest),
             "total_area": area_value(person.total_area),
-            "attributes": _attributes(person.attributes, inferring),
+            "attributes": attribute_values(person.attributes, inferring),
         }
         for person in selection.people
     ]
@@ -158,12 +158,13 @@ def _named_attributes(settings: Mapping[str, Any], selection: CastSelection) -> 
     return tuple(name for name in _ATTRIBUTES if name in given)
 
 
-def _model(attributes_model: str, attribute: Attribute) -> str:
+def inferring_models(attributes_model: str, attribute: Attribute) -> str:
     """The catalog's models that infer ``attribute``."""
     return ", ".join(name for stack in attribute_stacks(attributes_model, (attribute,)) for name in stack.models)
 
 
-def _attributes(estimates: Mapping[str, Estimate], inferring: Mapping[Attribute, str]) -> Document:
+def attribute_values(estimates: Mapping[str, Estimate], inferring: Mapping[Attribute, str]) -> Document:
+    """``estimates`` as JSON values, each with the models of ``inferring`` that made it; others are left out."""
     return {name: _estimate(estimates[name], model) for name, model in inferring.items() if name in estimates}
 
 
@@ -201,5 +202,5 @@ def _face(face: PosterFace, inferring: Mapping[Attribute, str]) -> Document:
         "nearest": face.nearest,
         "area": area_value(face.area),
         "score": share_value(face.score),
-        "attributes": _attributes(face.attributes, inferring),
+        "attributes": attribute_values(face.attributes, inferring),
     }
