@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from index_samples import identity
-from stills.select.cluster import constrained_clusters
+from stills.select.clustering.constrained import constrained_clusters
 
 
 def problem(seed: int, n: int, people: int, spread: float, pairs: int):
