@@ -66,8 +66,8 @@ def faces_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["pts"]), schema=FACES)
 
 
-def frames_table(times: Iterable[float]) -> pa.Table:
-    """Analysed frames at ``times``."""
+def frames_table(times: Iterable[float], bars: Sequence[float] = (0.0, 0.0, 0.0, 0.0)) -> pa.Table:
+    """Analysed frames at ``times``, with ``bars`` (top, bottom, left, right, as shares of the picture)."""
     rows = [
         {
             "pts": round(t * TICKS),
@@ -77,6 +77,7 @@ def frames_table(times: Iterable[float]) -> pa.Table:
             "luma": 120.0,
             "contrast": 40.0,
             "change": 0.1,
+            "bars": list(bars),
         }
         for place, t in enumerate(times)
     ]
@@ -104,9 +105,13 @@ def make_index(
     duration: float = 10.0,
     cuts: Sequence[float] = (),
     analysed: Iterable[float] | None = None,
+    bars: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
     **changes: Any,
 ) -> Index:
-    """An index of a film of ``duration`` seconds, 640×360, with faces ``rows``; every quarter second was analysed."""
+    """An index of a film of ``duration`` seconds, 640×360, with faces ``rows``; every quarter second was analysed.
+
+    ``bars`` are the letterbox of all frames: top, bottom, left, right, as shares of the picture.
+    """
     borders = [0.0, *cuts, duration]
     shots = [Shot(a, b, "cut" if a else "none") for a, b in pairwise(borders)]
     times = [i * 0.25 for i in range(int(duration * 4))] if analysed is None else list(analysed)
@@ -121,7 +126,7 @@ def make_index(
             start_pts=0,
         ),
         "content": "0" * 32,
-        "frames": frames_table(times),
+        "frames": frames_table(times, bars),
         "shots": shots_table(shots),
         "faces": faces_table(rows),
         "layers": frozenset({"faces"}),

@@ -44,8 +44,8 @@ class Counted:
 def active_pictures(index: Index) -> tuple[NDArray[np.float64], bool]:
     """The active picture of each shot, (shots, 4): x, y, width, height in pixels; and whether bars are known at all.
 
-    Letterbox and pillarbox bars are taken off as far as they hold throughout the shot (:func:`stills.letterbox.
-    shot_bars`). Where no bars were measured the whole picture is active.
+    Letterbox and pillarbox bars are taken off as far as they hold throughout the shot (see
+    :func:`stills.letterbox.shot_bars`). Where no bars were measured the whole picture is active.
     """
     width, height = float(index.video.width), float(index.video.height)
     count = len(index.shots)
@@ -55,11 +55,20 @@ def active_pictures(index: Index) -> tuple[NDArray[np.float64], bool]:
     flat = frames["bars"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     shots = shot_of(index, frames["time"].to_numpy())
     bright = (frames["luma"].to_numpy() >= LIT_LUMA) & (frames["contrast"].to_numpy() >= LIT_CONTRAST)
-    lit = bright & ~frames["in_transition"].fill_null(False).to_numpy(zero_copy_only=False)
+    lit = bright & ~_blended(index, frames["time"].to_numpy())
     bars = shot_bars(np.asarray(flat, np.float32).reshape(-1, 4), lit, shots, count).astype(np.float64)
     top, bottom, left, right = np.clip(np.nan_to_num(bars), 0.0, 0.49).T
     x, y = left * width, top * height
     return np.stack([x, y, width * (1 - right) - x, height * (1 - bottom) - y], axis=1), True
+
+
+def _blended(index: Index, times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of ``times`` (n,) lie in a dissolve or fade, where the pictures of two shots, and their bars, are mixed."""
+    out = np.zeros(len(times), bool)
+    for start, end in zip(*(index.shots[f"transition_{name}"].to_pylist() for name in ("start", "end")), strict=True):
+        if end > start:
+            out |= (times >= start) & (times <= end)
+    return out
 
 
 def shot_of(index: Index, times: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -80,7 +89,8 @@ def active_shares(index: Index, faces: FaceColumns, active: NDArray[np.float64])
     inside_x = np.minimum(left + width, index.video.width) - np.maximum(left, 0.0)
     inside_y = np.minimum(top + height, index.video.height) - np.maximum(top, 0.0)
     here = active[shot_of(index, faces.time)]
-    return np.minimum(1.0, np.maximum(inside_x, 0.0) * np.maximum(inside_y, 0.0) / (here[:, 2] * here[:, 3]))
+    inside = np.maximum(inside_x, 0.0) * np.maximum(inside_y, 0.0)
+    return np.asarray(np.minimum(1.0, inside / (here[:, 2] * here[:, 3])), np.float64)
 
 
 def count_faces(

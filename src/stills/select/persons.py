@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 from stills.index.index import Index
 from stills.index.schema import QUALITY_PARTS
 from stills.select.area import shot_of
-from stills.select.cluster import absorb, constrained_clusters
+from stills.select.clustering import cluster_tracks, default_threshold, is_measured
 from stills.select.evidence import convincing, frail, is_person
 from stills.select.spans import Clock, Span, total, track_span, union
 from stills.select.tracks import FaceColumns, Tracks, seen_together
-from stills.types import Box, ClusterMethod, Person, Pick
-
-SIMILARITY = 0.45
-"""Cosine similarity from which two groups of tracks are one person. See docs/concepts for the measurement."""
-
-ABSORB = 0.32
-"""The same for somebody seen only in profile or cut off, where nobody else is nearly as similar."""
+from stills.types import Box, ClusterMethod, Fallback, Person, Pick
 
 APART = 0.6
 """Seconds between two pictures of one person that are offered as different ones."""
@@ -62,24 +56,29 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Persons, longest on screen first and numbered; how many were left out, by reason; the similarity that was used."""
+    """Persons, longest on screen first and numbered; how many were left out, by reason; the similarity used.
+
+    ``fallbacks`` says where it is no measured one.
+    """
 
     people: tuple[Person, ...]
     dropped: dict[str, int]
     similarity: float
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 def find_people(seen: Seen, options: PeopleOptions, *, min_faces: int = 1) -> Found:
     """The persons among the tracks of ``seen``, those with fewer than ``min_faces`` faces left out and counted."""
     o, tracks = options, seen.tracks
-    similarity = SIMILARITY if o.similarity is None else o.similarity
+    embedder = str(seen.index.parameters.get("embedder", "sface"))
+    similarity = default_threshold(o.cluster, embedder) if o.similarity is None else o.similarity
     there = np.array([len(rows) > 0 for rows in tracks.rows], bool)
     kept = there & convincing(tracks)
     dropped = {"unconvincing": int((there & ~kept).sum())}
     large = kept & (tracks.size >= o.min_face)
     dropped["small"] = int((kept & ~large).sum())
     members = np.flatnonzero(large)
-    labels = _labels(seen.faces, tracks, members, o, similarity)
+    labels = _labels(seen, members, o.cluster, similarity, embedder)
     people = []
     for label in range(int(labels.max(initial=-1)) + 1):
         own = members[labels == label]
@@ -98,20 +97,31 @@ def find_people(seen: Seen, options: PeopleOptions, *, min_faces: int = 1) -> Fo
     if o.max_people is not None:
         dropped["beyond_max_people"] = max(0, len(ranked) - o.max_people)
         ranked = ranked[: o.max_people]
-    return Found(tuple(replace(p, id=number) for number, p in enumerate(ranked, 1)), dropped, similarity)
+    fallbacks: tuple[Fallback, ...] = ()
+    if o.similarity is None and tracks.weight.any() and not is_measured(embedder):
+        fallbacks = (
+            Fallback("similarity-unmeasured", f"no similarity was measured for {embedder}: {similarity:g} is a guess"),
+        )
+    return Found(tuple(replace(p, id=number) for number, p in enumerate(ranked, 1)), dropped, similarity, fallbacks)
 
 
 def _labels(
-    faces: FaceColumns, tracks: Tracks, members: NDArray[np.int64], options: PeopleOptions, similarity: float
+    seen: Seen, members: NDArray[np.int64], method: ClusterMethod, similarity: float, embedder: str
 ) -> NDArray[np.int64]:
-    if not len(faces.embeddings) and len(members):
+    faces, tracks = seen.faces, seen.tracks
+    if not (tracks.weight[members] > 0).any():  # the embeddings were dropped, or nobody is there
         return np.unique(tracks.person[members], return_inverse=True)[1].astype(np.int64)
     place = {int(t): i for i, t in enumerate(members)}
     pairs = [(place[a], place[b]) for a, b in seen_together(faces, tracks) if a in place and b in place]
-    vectors, weights = tracks.vector[members], tracks.weight[members]
-    labels = constrained_clusters(vectors, weights, pairs, similarity)
-    weak = [frail(tracks, members[labels == c]) for c in range(int(labels.max(initial=-1)) + 1)]
-    return absorb(labels, vectors, weights, pairs, frail=weak, threshold=ABSORB * similarity / SIMILARITY)
+    return cluster_tracks(
+        method,
+        tracks.vector[members],
+        tracks.weight[members],
+        pairs,
+        similarity,
+        embedder=embedder,
+        frail=lambda own: frail(tracks, members[own]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
