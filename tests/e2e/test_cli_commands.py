@@ -256,7 +256,8 @@ def test_flags_reach_the_settings(
         "--lossless --compression 3 --name-template {number}_{person} "
         "--no-resume --max-memory 999 --buffer-size 20 --max-pixels 5000 --video-timeout 9 --frame-timeout 8 "
         "--retries 7 --retry-delay 6 --min-face 4% --min-screen-time 1.5 --max-people 5 --similarity 0.4 "
-        "--per-person 2 --runners-up 1 --no-embeddings --strict"
+        "--per-person 2 --runners-up 1 --no-embeddings --strict --cluster agglomerative "
+        "--detector yunet --embedder sface --attributes-model default"
     ).split()
     assert run(capsys, "people", films[0], "-o", str(tmp_path / "out"), "-c", str(config), *flags)[0] == 0
     settings = library["calls"][0][1]
@@ -266,13 +267,15 @@ def test_flags_reach_the_settings(
     }  # fmt: skip
     assert settings.scan.model_dump(exclude={"segment_seconds"}) == {
         "effort": "fast", "workers": 3, "threads": 2, "device": "cuda", "precision": "f32", "resume": False,
+        "detector": "yunet", "embedder": "sface", "attributes_model": "default",
     }  # fmt: skip
     assert settings.limits.model_dump() == {
         "max_memory": 999, "buffer_size": 20, "max_pixels": 5000, "video_timeout": 9, "frame_timeout": 8, "retries": 7,
-        "retry_delay": 6,
+        "retry_delay": 6, "max_download": 16384, "download_timeout": 30,
     }  # fmt: skip
     assert settings.people.model_dump() == {
         "min_face": "4%", "min_screen_time": 1.5, "max_people": 5, "similarity": 0.4, "per_person": 2, "runners_up": 1,
+        "cluster": "agglomerative",
     }  # fmt: skip
     assert (settings.strict, settings.embeddings) == (True, False)
 

@@ -62,7 +62,7 @@ WORDS = {
     "lossless": "no-lossless", "name_template": "by recipe", "sheet": "none", "target": "none", "per_shot": "any",
     "window": "the preset's", "start": "the start", "end": "the end", "every": "none", "expression": "expression",
     "emotions": "happy=1,surprise=0.6", "aspect": "as it is", "avoid_edges": "no-avoid-edges", "cover": "cover",
-    "preview": "none",
+    "preview": "none", "attributes": "none", "annotate": "no-annotate", "blur": "none", "pickle": "no-pickle",
 }  # fmt: skip
 """Defaults that the help says in words."""
 
@@ -88,7 +88,8 @@ def test_defaults_in_words_are_true() -> None:
     ]
     unset += [settings.output.name_template, settings.output.sheet, settings.thumbnails.aspect]
     assert unset == [None] * 9
-    assert settings.limits.max_memory is settings.thumbnails.preview is None
+    assert settings.limits.max_memory is settings.thumbnails.preview is settings.cast.blur is None
+    assert (settings.cast.attributes, settings.cast.annotate) == ((), False)
     thumbnails = settings.thumbnails
     assert (thumbnails.expression, thumbnails.cover, thumbnails.avoid_edges) == (True, True, False)
 
@@ -150,6 +151,21 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["thumbnails", "--aspect", "16", "x"], "16:9"),
         (["thumbnails", "--aspect", "9:16", "--fit", "1920x1080", "x"], "--aspect"),
         (["thumbnails", "--preview", "png", "x"], "gif"),
+        (["cast", "--attributes", "age,shoe-size", "x"], "'ethnicity' or 'emotion'"),
+        (["cast", "--attributes", "age,age", "x"], "twice"),
+        (["cast", "--min-area", "0.5", "--max-area", "0.1", "x"], "min_area"),
+        (["cast", "--blur", "everybody", "x"], "others"),
+        (["cast", "--poster", "none.jpg", "x"], "none.jpg: there is no such poster"),
+        (["cast", "--poster", "none*.jpg", "x"], "there is no such poster"),
+        (["cast", "--poster", ".", "x"], "folder"),
+        (["cast", "--poster", "https://host/p.jpg", "x"], "stills batch"),
+        (["cast", "--poster", __file__, "x", "y"], "stills batch"),
+        (["cast", "--poster", __file__, "a.jpg"], "no video"),
+        (["cast", "--detector", "sauron", "x"], "yunet"),
+        (["cast", "--embedder", "sauron", "x"], "sface"),
+        (["cast", "--attributes-model", "sauron", "x"], "default"),
+        (["cast", "--cluster", "guessing", "x"], "chinese-whispers"),
+        (["people", "--cluster-threshold", "1.5", "x"], "1.5"),
         (["scan", "--layers", "signals,sound", "x"], "sound"),
         (["models", "pul"], "pul"),
         (["--nothing"], "--nothing"),

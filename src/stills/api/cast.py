@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,12 @@ def cast(
         with scanner_for(scanner, chosen) as work:
             readings = work.read_pictures(paths, attributes=chosen.cast.attributes, cancel=cancel)
         selection = match_posters(index, selection, readings, who, max_distance=chosen.cast.poster_distance)
+    asked = {
+        "attributes_model": chosen.scan.attributes_model,
+        "annotate": chosen.cast.annotate,
+        "blur": chosen.cast.blur,
+    }
+    selection = replace(selection, settings={**selection.settings, **asked})
     unread = [Fallback("poster-unreadable", f"{p.path}: {p.error}") for p in selection.posters if p.error is not None]
     fallbacks = all_fallbacks(index, (*selection.fallbacks, *unread), chosen)
     return CastResult(keep_or_drop_embeddings(index, chosen), selection, fallbacks, chosen, scanner)

@@ -21,9 +21,12 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS: Mapping[str, str] = {
     "people": "The best frame of every person.",
+    "cast": "Who is on screen, for how long, with whom, and on the poster.",
     "keyframes": "The frames that differ, the best of their near-equals.",
     "thumbnails": "The most engaging frames, best first.",
+    "batch": "One recipe over a table of films, with tables over all of them.",
     "shots": "Where one shot ends and the next begins: a table, EDL, OpenTimelineIO, WebVTT, CSV.",
+    "faces": "The faces of pictures: where they are, and what is inferred of them.",
     "scan": "Measure videos, so that later questions are answered at once.",
     "probe": "Say what a video is, without decoding it.",
     "report": "Build report.html again from the results in a folder.",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from stills.errors import UsageError
-from stills.types import Device, Effort, FitMode, PictureFormat, Precision, Preset
+from stills.types import ClusterMethod, Device, Effort, FitMode, PictureFormat, Precision, Preset
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -41,6 +41,10 @@ class _Option(click.Option):
 
 def _option(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, cls=_Option, **attributes)
+
+
+option = _option
+"""For options that one command has alone, in its own file."""
 
 
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
@@ -94,6 +98,10 @@ scan_options = _all(
     _option("--gpu", is_flag=True, default=None, help="The same as --device cuda."),
     _option("--precision", type=_choice(Precision), show_default="auto",
                  help="auto takes bf16 where it was measured to be harmless."),
+    _option("--detector", metavar="NAME", show_default="yunet", help="What finds faces."),
+    _option("--embedder", metavar="NAME", show_default="sface", help="What tells faces apart."),
+    _option("--attributes-model", metavar="NAME", show_default="default",
+                 help="What infers age, gender, ethnicity and emotion, where they are named."),
     _option("--resume/--no-resume", default=None, show_default="resume",
                  help="Go on where an interrupted scan stopped, or start anew."),
 )  # fmt: skip
@@ -188,8 +196,10 @@ people_options = _all(
                  help="Leave out people who are seen for less."),
     _option("--max-people", type=click.IntRange(min=1), metavar="N", show_default="all",
                  help="At most N people: those longest on screen."),
-    _option("--similarity", type=click.FloatRange(0, 1), metavar="0…1", show_default="as measured",
-                 help="Cosine similarity from which two appearances are one person."),
+    _option("--cluster", type=_choice(ClusterMethod), show_default="constrained",
+                 help="How appearances become people; dbscan and hdbscan need the extra stills[cluster]."),
+    _option("--similarity", "--cluster-threshold", "similarity", type=click.FloatRange(0, 1), metavar="0…1",
+                 show_default="as measured", help="Cosine similarity from which two appearances are one person."),
     _option("--per-person", type=click.IntRange(1, 100), metavar="K", show_default="1",
                  help="Pictures of each person."),
     _option("--runners-up", type=click.IntRange(0, 100), metavar="N", show_default="3",
@@ -197,6 +207,42 @@ people_options = _all(
     _option("--crops/--no-crops", default=None, show_default="no-crops", help="Also write a crop of each face."),
     _option("--embeddings/--no-embeddings", default=None, show_default="embeddings",
                  help="Keep face embeddings in the local index, or drop them after clustering."),
+)  # fmt: skip
+
+poster_option = _option(
+    "--poster", "posters", multiple=True, metavar="IMG…", type=click.Path(readable=False),
+    help="A poster of the film, or several: pictures named behind it are posters, too.",
+)  # fmt: skip
+
+cast_options = _all(
+    _option("--attributes", metavar="NAME,…", show_default="none",
+            help="What is inferred of each person: age, gender, ethnicity, emotion. Nothing that is not named."),
+    _option("--min-area", type=click.FloatRange(0, 1), metavar="0…1", show_default="0",
+            help="Smallest face that counts, as a share of the picture without letterbox bars."),
+    _option("--max-area", type=click.FloatRange(0, 1, min_open=True), metavar="0…1", show_default="1",
+            help="Largest face that counts."),
+    _option("--min-confidence", type=click.FloatRange(0, 1), metavar="0…1", show_default="0",
+            help="Least confidence of the detector in a face that counts."),
+    _option("--outside", type=click.Choice(("drop", "keep")), show_default="drop",
+            help="What becomes of faces whose centre lies in letterbox bars."),
+    _option("--box-expansion", type=click.FloatRange(0, 2), metavar="0…2", show_default="0",
+            help="How much larger boxes are written, drawn and blurred on each side, as a share of the box."),
+    _option("--min-faces", type=click.IntRange(min=1), metavar="N", show_default="1",
+            help="Leave out people with fewer analysed faces."),
+    _option("--attribute-min-confidence", type=click.FloatRange(0, 1), metavar="0…1", show_default="0.7",
+            help="Least confidence of the detector in a face that attributes are read from."),
+    _option("--attribute-min-sharpness", type=click.FloatRange(0, 1), metavar="0…1", show_default="0.15",
+            help="Least sharpness of such a face."),
+    _option("--attribute-max-angle", type=click.FloatRange(0, 90, min_open=True), metavar="DEGREES", show_default="45",
+            help="Most degrees by which such a face is turned aside, or up and down."),
+    _option("--attribute-certainty", type=click.FloatRange(0, 1), metavar="0…1", show_default="0.5",
+            help="Least probability of a label that is given; below it, the answer is unknown."),
+    _option("--poster-distance", type=click.FloatRange(0, 2), metavar="0…2", show_default="0.6",
+            help="Largest cosine distance at which a face on a poster is a person of the film."),
+    _option("--annotate/--no-annotate", default=None, show_default="no-annotate",
+            help="Also write the video with a box around every face, its person, attributes and times."),
+    _option("--blur", metavar="WHO", show_default="none",
+            help="Write the video with faces hidden instead: all, others (all without a number) or numbers like 1,3."),
 )  # fmt: skip
 
 
@@ -249,8 +295,18 @@ def start(
     from stills.settings import load_settings
 
     settings = load_settings(config, options=given, section=section)
+    _check_stacks(settings)
     # Worker processes and the model store find the folders where a user would set them: in the environment.
     for name, folder in (("STILLS_MODELS_DIR", settings.models_dir), ("STILLS_CACHE_DIR", settings.cache_dir)):
         if folder is not None:
             os.environ[name] = str(folder.expanduser())
     return Session(settings, events, quiet)
+
+
+def _check_stacks(settings: Settings) -> None:
+    """See before anything starts that the models named are there. Raises ``UsageError``."""
+    from stills.vision import attribute_stacks, stack_of
+
+    stack_of("detector", settings.scan.detector)
+    stack_of("embedder", settings.scan.embedder)
+    attribute_stacks(settings.scan.attributes_model, ())

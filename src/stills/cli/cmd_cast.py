@@ -1,0 +1,65 @@
+"""``stills cast``: who is on screen, for how long, and on the poster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stills.cli import options
+from stills.cli.inputs import expand
+from stills.errors import UsageError
+
+
+@click.command("cast")
+@options.inputs_argument
+@options.poster_option
+@options.out_option
+@options.cast_options
+@options.people_options
+@options.picture_options
+@options.scan_options
+@options.limit_options
+@options.config_option
+@options.strict_option
+@options.dry_run_option
+@options.talk_options
+def command(inputs: tuple[str, ...], posters: tuple[str, ...], out: Path, dry_run: bool, **given: Any) -> int:
+    """Write who is on screen in a video, for how long, with whom, and who of them is on its posters.
+
+    INPUT is a video, or several; posters belong to a single one (for many films with posters there is stills batch).
+    Each video gets a folder in OUT with cast.json, a picture of every person, and the posters with their faces marked;
+    OUT/report.html shows it all. Age, gender, ethnicity and emotion are inferred only where --attributes names them:
+    they are guesses from looks, never facts about anyone.
+
+    \b
+    stills cast trailer.mp4 -o out --poster poster.jpg
+    stills cast trailer.mp4 -o out --poster a.jpg b.jpg --attributes age,gender
+    stills cast trailer.mp4 -o out --annotate
+    stills cast interview.mp4 -o out --blur others --min-screen-time 5
+    """  # noqa: D301 - click reads \b
+    session = options.start(section="cast", **given)
+    from stills.api.cast import cast_layers
+    from stills.api.results import output_options
+    from stills.cli.posters import posters_among
+
+    output_options(session.settings)  # what is wrong with the call is said before anything starts
+    named, pictures = posters_among(inputs, posters)
+    videos = expand(named, out=out)
+    if pictures and len(videos) > 1:
+        raise UsageError(
+            f"--poster belongs to a single video, and these are {len(videos)}",
+            remedy="for many films with posters use stills batch",
+        )
+    layers = cast_layers(session.settings.cast.attributes)
+    if dry_run:
+        from stills.cli.dry import dry_run as say_what
+
+        return say_what(session, videos, out, layers)
+    from stills.scan.pool import start_workers
+
+    with start_workers(session.settings, layers) as workers:  # they import while we do
+        from stills.cli.cast_work import find_cast
+
+        return find_cast(session, videos, out, workers, posters=pictures)
