@@ -11,7 +11,7 @@ from stills.render.embed import Thumbnail
 from stills.render.metadata import clock
 from stills.render.view_attributes import attribute_words
 from stills.render.view_distribution import Distribution, film_distributions
-from stills.render.view_people import PersonView, left_out
+from stills.render.view_people import PersonView, color_of, left_out
 from stills.render.view_pictures import Links, PictureView, picture_view
 from stills.render.view_words import Bar, count, length, percent, span
 
@@ -31,6 +31,7 @@ class PosterFaceView:
 
     who: str
     href: str
+    color: str
     distance: str
     area: str
     attributes: str
@@ -85,6 +86,7 @@ class Presence:
 
     name: str
     href: str
+    color: str
     spans: list[Bar]
     said: str
 
@@ -201,6 +203,7 @@ def _presence(anchor: str, document: dict[str, Any], duration: float) -> list[Pr
         Presence(
             f"Person {int(one['id'])}",
             f"#{anchor}-p{int(one['id'])}",
+            color_of(int(one["id"])),
             [span(float(start), float(end), duration) for start, end in one["spans"]],
             length(float(one["screen_time"])),
         )
@@ -269,6 +272,7 @@ def _face(anchor: str, face: dict[str, Any]) -> PosterFaceView:
     return PosterFaceView(
         who="Stranger" if person is None else f"Person {int(person)}",
         href="" if person is None else f"#{anchor}-p{int(person)}",
+        color="" if person is None else color_of(int(person)),
         distance=said or "–",
         area=percent(float(face["area"])),
         attributes=attribute_words(face["attributes"]),

@@ -8,6 +8,7 @@ from typing import Any
 
 from stills.errors import printable
 from stills.render.metadata import clock
+from stills.render.palette import person_color
 from stills.render.view_attributes import AttributeView, attribute_views, other_facts
 from stills.render.view_pictures import Links, PictureView, picture_view
 from stills.render.view_words import Bar, at, length, parts, percent, share, span, why
@@ -18,10 +19,11 @@ _SPOKEN_SPANS = 6
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """A row of the report."""
+    """A row of the report. ``color`` is the one of the person in posters and in the annotated video, if any."""
 
     anchor: str
     name: str
+    color: str
     picture: PictureView
     more: list[PictureView]
     score: str
@@ -43,7 +45,8 @@ def people_views(anchor: str, document: dict[str, Any], links: Links, edge: int)
     duration = float(document["video"]["duration"])
 
     def one_view(one: dict[str, Any]) -> PersonView:
-        return _person(f"{anchor}-p{int(one['id'])}", one, duration, links, edge)
+        color = color_of(int(one["id"])) if "together" in document else ""
+        return _person(f"{anchor}-p{int(one['id'])}", one, color, duration, links, edge)
 
     with ThreadPoolExecutor() as threads:  # nearly all of it is Pillow, which lets go of the interpreter
         return list(threads.map(one_view, document["people"]))
@@ -58,7 +61,11 @@ def why_nobody(document: dict[str, Any]) -> str:
 
 def left_out(document: dict[str, Any]) -> str:
     """What was left out, counted by reason."""
-    dropped = [f"{int(count):,} {printable(str(what))}" for what, count in document.get("dropped", {}).items() if count]
+    dropped = [
+        f"{int(count):,} {printable(str(what)).replace('_', ' ')}"
+        for what, count in document.get("dropped", {}).items()
+        if count
+    ]
     return f"Left out: {', '.join(dropped)}." if dropped else ""
 
 
@@ -67,7 +74,15 @@ def runner_up(one: dict[str, Any]) -> tuple[str, str, str]:
     return clock(float(one["time"])), f"{float(one['score']):.2f}", why(one["reasons"])
 
 
-def _person(anchor: str, one: dict[str, Any], duration: float, links: Links, edge: int) -> PersonView:
+def color_of(person: int) -> str:
+    """The colour of a person, as SVG takes it."""
+    red, green, blue = person_color(person)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _person(  # noqa: PLR0917 - a row is made of what its parts are
+    anchor: str, one: dict[str, Any], color: str, duration: float, links: Links, edge: int
+) -> PersonView:
     name = f"Person {int(one['id'])}"
     stills = one.get("stills") or [one["still"]]
     pictures = [picture_view(still, name, links, edge) for still in stills]
@@ -91,6 +106,7 @@ def _person(anchor: str, one: dict[str, Any], duration: float, links: Links, edg
     return PersonView(
         anchor=anchor,
         name=name,
+        color=color,
         picture=pictures[0],
         more=pictures[1:],
         score=f"{float(best['score']):.2f}",
