@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from stills.cancel import CancelToken
     from stills.errors import StillsError
     from stills.index.index import Index
+    from stills.jobs.batch import BatchResult, batch
+    from stills.jobs.manifest import Manifest, ManifestError, read_manifest
+    from stills.jobs.records import FilmOutcome
     from stills.scan.scanner import Scanner
     from stills.select.cast import CastOptions, select_cast
     from stills.select.keyframes import KeyframesOptions, select_keyframes
@@ -51,12 +54,16 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "BatchResult": "jobs.batch",
     "CastOptions": "select.cast",
     "CastResult": "api.cast",
     "CancelToken": "cancel",
+    "FilmOutcome": "jobs.records",
     "Index": "index.index",
     "KeyframesOptions": "select.keyframes",
     "KeyframesResult": "api.keyframes",
+    "Manifest": "jobs.manifest",
+    "ManifestError": "jobs.manifest",
     "PeopleOptions": "select.people",
     "PeopleResult": "api.people",
     "Scanner": "scan.scanner",
@@ -66,12 +73,14 @@ _HOME = {
     "ThumbnailsOptions": "select.thumbnails",
     "ThumbnailsResult": "api.thumbnails",
     "cast": "api.cast",
+    "batch": "jobs.batch",
     "forget": "api.stored",
     "is_scanned": "api.videos",
     "keyframes": "api.keyframes",
     "load_settings": "settings",
     "people": "api.people",
     "probe": "api.videos",
+    "read_manifest": "jobs.manifest",
     "render_report": "api.stored",
     "scan": "api.videos",
     "select_cast": "select.cast",
@@ -103,6 +112,7 @@ _HOME = {
 }
 
 __all__ = [
+    "BatchResult",
     "Box",
     "CancelToken",
     "CastOptions",
@@ -110,10 +120,13 @@ __all__ = [
     "CastSelection",
     "Estimate",
     "Fallback",
+    "FilmOutcome",
     "Index",
     "KeyframesOptions",
     "KeyframesResult",
     "KeyframesSelection",
+    "Manifest",
+    "ManifestError",
     "PeopleOptions",
     "PeopleResult",
     "PeopleSelection",
@@ -133,6 +146,7 @@ __all__ = [
     "ThumbnailsSelection",
     "VideoInfo",
     "__version__",
+    "batch",
     "cast",
     "forget",
     "is_scanned",
@@ -140,6 +154,7 @@ __all__ = [
     "load_settings",
     "people",
     "probe",
+    "read_manifest",
     "render_report",
     "scan",
     "select_cast",

@@ -116,6 +116,10 @@ class LimitSettings(Section):
     """How often a failed piece of work is tried again."""
     retry_delay: float = Field(default=1.0, ge=0, le=3600)
     """Seconds to wait before trying again, about: twice as long each time, and never exactly."""
+    max_download: int = Field(default=16384, ge=1)
+    """Largest file that is downloaded, in MB."""
+    download_timeout: float = Field(default=30.0, gt=0)
+    """Longest time without a byte of a download, in seconds."""
 
 
 class PeopleSettings(Section):
@@ -242,8 +246,8 @@ class CastSettings(Section):
     """Most degrees by which a face that attributes are read from is turned aside or up and down."""
     attribute_certainty: float = Field(default=0.5, ge=0, le=1)
     """Least probability of a label that is given; below it, the answer is unknown."""
-    poster_distance: float = Field(default=0.6, ge=0, le=2)
-    """Largest cosine distance at which a face on a poster is a person of the film."""
+    poster_distance: float | None = Field(default=None, ge=0, le=2)
+    """Largest cosine distance of a face on a poster to its person; by default the embedder's (sface: 0.525)."""
     annotate: bool = False
     """Also write the video with a box around every face, its person, attributes and times."""
     blur: Annotated[str | None, Field(coerce_numbers_to_str=True), AfterValidator(read_blur)] = None

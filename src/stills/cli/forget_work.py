@@ -36,6 +36,10 @@ def forget_all(session: Session, targets: Sequence[str], out: Path | None) -> in
     def report_again(failures: Sequence[Failure]) -> None:
         for folder in {folder for folder in jobs.values() if folder is not None and folder.is_dir()}:
             report = folder / "report.html"
+            if (folder / "tables").is_dir():
+                from stills.jobs.tables import write_tables
+
+                write_tables(folder)  # they would go on telling of who was forgotten
             if results_in(folder):
                 stills.render_report(folder)
             elif report.exists():

@@ -34,12 +34,16 @@ class Input:
     error: StillsError | None = None
 
 
-def expand(named: Sequence[str], *, out: Path | None = None) -> list[Input]:
+def expand(
+    named: Sequence[str], *, out: Path | None = None, suffixes: frozenset[str] = VIDEO_SUFFIXES, what: str = "video"
+) -> list[Input]:
     """Every video that ``named`` stands for, each once, folders and globs in the order of their names.
 
     Args:
         named: Files, folders and globs. A name that exists is taken as it is, even if it looks like a glob.
         out: The output folder, which is never searched for videos.
+        suffixes: Endings, in small letters, of the files that count inside a folder.
+        what: What they are, in a word. Folders that stills wrote are searched for anything but videos.
 
     Raises:
         UsageError: One is a remote address.
@@ -47,7 +51,7 @@ def expand(named: Sequence[str], *, out: Path | None = None) -> list[Input]:
     found: list[Input] = []
     seen: set[str] = set()
     for name in named:
-        for item in _expand_one(name, out):
+        for item in _expand_one(name, _Search(out, suffixes, what)):
             key = os.path.realpath(item.path)
             if item.error is not None or key not in seen:
                 found.append(item)
@@ -55,14 +59,23 @@ def expand(named: Sequence[str], *, out: Path | None = None) -> list[Input]:
     return found
 
 
-def _expand_one(name: str, out: Path | None) -> Iterator[Input]:
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is looked for in folders, and where it is not."""
+
+    out: Path | None
+    suffixes: frozenset[str]
+    what: str
+
+
+def _expand_one(name: str, search: _Search) -> Iterator[Input]:
     if _ADDRESS.match(name) and not os.path.lexists(name):
         raise UsageError(
             f"{name}: remote inputs come with an extra that is not in this version",
-            remedy="download the video and name the file",
+            remedy=f"download the {search.what} and name the file",
         )
     if os.path.isdir(name):
-        yield from _folder(name, out)
+        yield from _folder(name, search)
     elif os.path.lexists(name) or not glob.has_magic(name):
         yield Input(name)  # whether it is there, and a video, is for the probe to say
     else:
@@ -73,35 +86,37 @@ def _expand_one(name: str, out: Path | None) -> Iterator[Input]:
             if not os.path.isdir(match):
                 yield Input(match)
             elif "**" not in name:  # with ** what is inside was matched by itself
-                yield from _folder(match, out)
+                yield from _folder(match, search)
 
 
-def _folder(name: str, out: Path | None) -> Iterator[Input]:
-    skip = os.path.realpath(out) if out is not None else None
+def _folder(name: str, search: _Search) -> Iterator[Input]:
+    skip = os.path.realpath(search.out) if search.out is not None else None
     errors: list[OSError] = []
-    any_video = False
+    anything = False
     for folder, inner, files in os.walk(name, onerror=errors.append):
         inner[:] = sorted(
             d for d in inner if not d.startswith(".") and os.path.realpath(os.path.join(folder, d)) != skip
         )
-        if is_output(Path(folder)):
+        if search.what == "video" and is_output(Path(folder)):
             inner.clear()
             continue
         for file in sorted(files):
-            if not file.startswith(".") and os.path.splitext(file)[1].lower() in VIDEO_SUFFIXES:
-                any_video = True
+            if not file.startswith(".") and os.path.splitext(file)[1].lower() in search.suffixes:
+                anything = True
                 yield Input(os.path.join(folder, file))
     for error in errors:
         path = os.fsdecode(error.filename or name)
         yield Input(path, InputError(f"the folder cannot be read: {error.strerror}", path=path))
-    if not any_video and not errors:
-        remedy = f"known endings: {' '.join(sorted(VIDEO_SUFFIXES))}; name a file with another ending itself"
-        yield Input(name, InputError("there is no video in this folder", path=name, remedy=remedy))
+    if not anything and not errors:
+        remedy = f"known endings: {' '.join(sorted(search.suffixes))}; name a file with another ending itself"
+        yield Input(name, InputError(f"there is no {search.what} in this folder", path=name, remedy=remedy))
 
 
 def is_output(folder: Path) -> bool:
     """Whether stills wrote this folder: the one of a video, with a result in it."""
     for result in folder.glob("*.json"):
+        if result.name == "batch.json":
+            continue  # lies in an output folder, which may be anybody's: the films' folders in it are ours
         try:
             with result.open("rb") as file:
                 start = file.read(_SCHEMA_START)

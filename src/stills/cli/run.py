@@ -91,7 +91,7 @@ def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: Af
         after: See :data:`After`.
     """
     tally = _Tally()
-    with _cancel_on_signals() as token, ProgressView(len(inputs), session.events, quiet=session.quiet) as view:
+    with cancel_on_signals() as token, ProgressView(len(inputs), session.events, quiet=session.quiet) as view:
         for item in inputs:
             view.begin(item.path)
             try:
@@ -198,7 +198,7 @@ def _sum_up(session: Session, tally: _Tally, total: int, look_at: Path | None) -
 
 
 @contextmanager
-def _cancel_on_signals() -> Iterator[CancelToken]:
+def cancel_on_signals() -> Iterator[CancelToken]:
     """A token that Ctrl-C or SIGTERM cancels; a second Ctrl-C raises ``KeyboardInterrupt`` as usual."""
     token = CancelToken()
 

@@ -167,6 +167,17 @@ class IndexStore:
                     found.append(meta.parent.parent.name)
         return list(dict.fromkeys(found))
 
+    def name_video(self, content: str, path: str) -> None:
+        """Have the indexes of ``content`` say that it was scanned at ``path``: it was a temporary copy of that.
+
+        Then :meth:`contents_at` finds it. What cannot be read or written stays as it is: the index serves all the same.
+        """
+        for meta in sorted((self.root / content).glob("*/meta.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                values = json.loads(meta.read_text(encoding="utf-8"))
+                values["video"]["path"] = path
+                atomic_write(meta, json.dumps(values, indent=1).encode())
+
     def forget(self, content: str) -> bool:
         """Erase every index of a video; whether there was one. Raises ``OSError`` where it cannot be erased."""
         folder = self.root / content

@@ -13,7 +13,6 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stills.errors import UsageError
@@ -30,6 +29,9 @@ MOST_SAID = 20
 
 RESERVED = frozenset(folded(name) for name in ("tables", ".stills", "report.html", "batch.json"))
 """What stills itself writes beside the folders of films."""
+
+NO_POSTERS = "there is no column 'posters': no film has any"
+"""A warning that matters only where posters do."""
 
 _CLOSE = 0.6
 """Likeness (difflib's ratio) from which a column is offered as the one that was meant."""
@@ -122,7 +124,7 @@ def read_manifest(path: str | os.PathLike[str], settings: BatchSettings | None =
         text = read_csv(_read(name), wanted.knows)
     except NotCsvError as error:
         raise ManifestError(str(error), path=name, remedy=error.remedy) from None
-    rows = _Rows(Path(name).parent, text, wanted)
+    rows = _Rows(os.path.dirname(name), text, wanted)
     films = rows.films()
     if rows.problems:
         raise manifest_error(rows.problems, name)
@@ -177,7 +179,7 @@ class _Columns:
 class _Rows:
     """Goes through the records once; what is wrong with them gathers in ``problems``."""
 
-    def __init__(self, folder: Path, text: CsvText, wanted: _Columns) -> None:
+    def __init__(self, folder: str, text: CsvText, wanted: _Columns) -> None:
         self._folder = folder
         self._text = text
         self._wanted = wanted
@@ -223,7 +225,7 @@ class _Rows:
         if place is not None and trailer is not None and posters is None:
             near = self._near(self._wanted.posters)
             if not near and self._wanted.posters == "posters":
-                self.warnings.append("there is no column 'posters': no film has any")
+                self.warnings.append(NO_POSTERS)
                 return place, trailer, None
         for name, where in zip(self._wanted.all, found, strict=True):
             if where is None and (name != "posters" or self._near(name)):
