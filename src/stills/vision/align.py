@@ -45,8 +45,11 @@ def align_face(
     size: int = 112,
     *,
     offset: tuple[float, float] = (0.0, 0.0),
+    replicate: bool = False,
 ) -> NDArray[np.uint8]:
     """The upright ``size`` × ``size`` chip of a face; what lies outside of the picture is black.
+
+    With ``replicate`` it is what the picture's edge shows.
 
     ``landmarks`` are the detector's five points. Where ``bgr`` is a crop of a larger picture, ``offset`` is the x, y of
     its corner there, and the landmarks are those of the larger picture. A face larger than the chip is averaged over
@@ -55,20 +58,24 @@ def align_face(
     """
     points = np.asarray(landmarks, np.float64) - offset
     matrix = similarity_transform(points, TEMPLATE_112 * (size / 112))
-    return warp_square(bgr, matrix, size)
+    return warp_square(bgr, matrix, size, replicate=replicate)
 
 
-def warp_square(bgr: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+def warp_square(
+    bgr: NDArray[np.uint8], matrix: NDArray[np.float64], size: int, *, replicate: bool = False
+) -> NDArray[np.uint8]:
     """The ``size`` × ``size`` picture that the 2 × 3 similarity ``matrix`` cuts out of ``bgr``; black outside of it.
 
-    Pixels are averaged by area where the picture shrinks by more than half.
+    With ``replicate`` the picture's edge goes on outside of it. Pixels are averaged by area where the picture shrinks
+    by more than half.
     """
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     over = min(MAX_OVERSAMPLING, max(1, round(1 / scale))) if scale > 0 else 1
     if over > 1:
         matrix = matrix * over
         matrix[:, 2] += (over - 1) / 2  # pixel centres: c in the chip is over·c + (over − 1)/2 in the larger one
-    chip = cv2.warpAffine(bgr, matrix, (size * over, size * over), flags=cv2.INTER_LINEAR)
+    border = cv2.BORDER_REPLICATE if replicate else cv2.BORDER_CONSTANT
+    chip = cv2.warpAffine(bgr, matrix, (size * over, size * over), flags=cv2.INTER_LINEAR, borderMode=border)
     if over > 1:
         chip = cv2.resize(chip, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(chip, np.uint8)

@@ -69,11 +69,14 @@ class MiniXception:
         return np.asarray(values / np.maximum(total, np.finfo(np.float32).tiny), np.float32)
 
 
-def expression_chip(picture: NDArray[np.uint8], box: Box, landmarks: NDArray[Any]) -> NDArray[np.uint8]:
+def expression_chip(
+    picture: NDArray[np.uint8], box: Box, landmarks: NDArray[Any], *, shift: float = 0.0, replicate: bool = False
+) -> NDArray[np.uint8]:
     """The 64 × 64 grey chip of the face in ``box``: a square about its centre, turned upright.
 
     ``picture`` is grey (height × width) or BGR; ``box`` and the detector's five ``landmarks`` (5 × 2) are in its
-    pixels. What lies outside of it is black. Raises ``UsageError`` for a box without area.
+    pixels. ``shift`` moves the face down in the chip by a share of its side. What lies outside of the picture is black,
+    with ``replicate`` what its edge shows. Raises ``UsageError`` for a box without area.
     """
     x, y, width, height = box
     if not (width > 0 and height > 0):
@@ -83,8 +86,8 @@ def expression_chip(picture: NDArray[np.uint8], box: Box, landmarks: NDArray[Any
     scale = SIDE / (BOX_SCALE * math.sqrt(width * height))
     c, s = scale * math.cos(angle), scale * math.sin(angle)
     turn = np.array([[c, s], [-s, c]])  # a roll is clockwise in the picture: this takes it back
-    shift = np.array([SIDE / 2, SIDE / 2]) - turn @ (x + width / 2, y + height / 2)
-    return warp_square(gray, np.column_stack((turn, shift)), SIDE)
+    move = np.array([SIDE / 2, SIDE * (0.5 + shift)]) - turn @ (x + width / 2, y + height / 2)
+    return warp_square(gray, np.column_stack((turn, move)), SIDE, replicate=replicate)
 
 
 def mean_expression(values: NDArray[np.float32], areas: NDArray[Any]) -> NDArray[np.float32] | None:
