@@ -42,8 +42,12 @@ AGE_WITHIN = 5.0
 AGES = (0.0, 120.0)
 """Years that somebody can be old; other values are no ages."""
 
-SAME_TRACK, OTHER_TRACK = 0.9, 0.7
-"""Correlation of the errors of two faces of a person: in one track, and in different ones."""
+SAME_TRACK, OTHER_TRACK = 0.8, 0.7
+"""Correlation of the errors of two faces of a person: in one track, and in different ones.
+
+Of the error that single faces have, faces of one person share what they do not differ by: 1 - variance / spread². For
+the ages of 12 people in one film that gave 0.80 and 0.66, for 8 in another, held out, 0.83 and 0.80 (243 faces).
+"""
 
 SUREST = 0.99
 """A label's greatest probability by one face."""

@@ -109,9 +109,10 @@ def _seen(index: Index, faces: FaceColumns, shares: NDArray[np.float64], counted
     left = replace(index, faces=index.faces.filter(counted.keep))
     kept = FaceColumns.of(left)
     tracks = _borrowed(build_tracks(kept), build_tracks(faces))
-    breaks = {
-        int(t): np.sort(faces.time[counted.gone & (faces.track == t)]) for t in np.unique(faces.track[counted.gone])
-    }
+    gone = np.flatnonzero(counted.gone)
+    gone = gone[np.lexsort((faces.time[gone], faces.track[gone]))]
+    ids, first = np.unique(faces.track[gone], return_index=True)
+    breaks = dict(zip(ids.tolist(), np.split(faces.time[gone], first[1:]), strict=True)) if len(gone) else {}
     return Seen(left, kept, tracks, clock, shares[counted.keep], breaks)
 
 
