@@ -17,6 +17,7 @@ from stills._version import __version__
 
 if TYPE_CHECKING:
     from stills.api.cast import CastResult, cast
+    from stills.api.faces import FacesResult, faces
     from stills.api.keyframes import KeyframesResult, keyframes
     from stills.api.people import PeopleResult, people
     from stills.api.shots import ShotsResult, shots
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
         Box,
         CastSelection,
         Estimate,
+        FacesOfPicture,
         Fallback,
+        FoundFace,
         KeyframesSelection,
         PeopleSelection,
         Person,
@@ -59,6 +62,7 @@ _HOME = {
     "CastResult": "api.cast",
     "CancelToken": "cancel",
     "FilmOutcome": "jobs.records",
+    "FacesResult": "api.faces",
     "Index": "index.index",
     "KeyframesOptions": "select.keyframes",
     "KeyframesResult": "api.keyframes",
@@ -74,6 +78,7 @@ _HOME = {
     "ThumbnailsResult": "api.thumbnails",
     "cast": "api.cast",
     "batch": "jobs.batch",
+    "faces": "api.faces",
     "forget": "api.stored",
     "is_scanned": "api.videos",
     "keyframes": "api.keyframes",
@@ -94,7 +99,9 @@ _HOME = {
             "Box",
             "CastSelection",
             "Estimate",
+            "FacesOfPicture",
             "Fallback",
+            "FoundFace",
             "KeyframesSelection",
             "PeopleSelection",
             "Person",
@@ -119,8 +126,11 @@ __all__ = [
     "CastResult",
     "CastSelection",
     "Estimate",
+    "FacesOfPicture",
+    "FacesResult",
     "Fallback",
     "FilmOutcome",
+    "FoundFace",
     "Index",
     "KeyframesOptions",
     "KeyframesResult",
@@ -148,6 +158,7 @@ __all__ = [
     "__version__",
     "batch",
     "cast",
+    "faces",
     "forget",
     "is_scanned",
     "keyframes",

@@ -302,6 +302,38 @@ class Poster:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundFace:
+    """A face in a picture, in pixels of the upright picture.
+
+    ``score`` is the detector's and ``quality`` says how good it is to look at, both in 0…1. ``area`` is its share of
+    the picture. ``yaw`` and ``pitch`` are in degrees, as in :class:`Pose`.
+    """
+
+    box: Box
+    score: float
+    quality: float
+    area: float
+    yaw: float | None = None
+    pitch: float | None = None
+    attributes: Mapping[str, Estimate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FacesOfPicture:
+    """The faces of a picture, the largest first; its size is that of the upright picture.
+
+    ``error`` says why it could not be read (then it has no size), ``warnings`` what is odd about it.
+    """
+
+    path: str
+    width: int
+    height: int
+    faces: tuple[FoundFace, ...] = ()
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CastSelection:
     """The answer to "who is on screen, for how long, and on the poster": pure data, made from an index alone.
 

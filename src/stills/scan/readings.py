@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from stills.errors import InputError, LimitError
+from stills.errors import InputError, LimitError, StillsError
 from stills.index.pictures import PictureReading
 from stills.media.sandbox import Task, TaskResult
 from stills.scan.parameters import ScanParameters
@@ -39,6 +39,7 @@ def in_order(results: Iterable[TaskResult], paths: Sequence[str]) -> Iterator[Pi
 def reading_of(result: TaskResult, path: str) -> PictureReading:
     """The reading in ``result``; raises its error where that is not about the picture."""
     if isinstance(result.error, InputError | LimitError):
-        return PictureReading(path, error=result.error.message)
+        said = StillsError(result.error.message, remedy=result.error.remedy)  # the path stands beside it
+        return PictureReading(path, error=str(said))
     reading: PictureReading = result.unwrap()
     return reading
