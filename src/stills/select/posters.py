@@ -85,9 +85,9 @@ def default_distance(embedder: str) -> float:
     A face on a poster is one picture, so it is held to what pairs of photos were measured to have (see
     :mod:`stills.select.clustering.thresholds`): 0.525 for SFace, where photos of one person are at most 0.411 apart and
     those of different people at least 0.639. On three composite posters of two films, which had no part in it,
-    15 faces were at most 0.314 from their person, and those and 4 strangers at least 0.699 from everybody else. That
-    is by a person's mean vector; by the most similar single track it would be 0.320 and 0.696, as the more tracks
-    somebody has the more likely one of them happens to be like a stranger.
+    15 faces were at most 0.289 from their person, and those and 4 strangers at least 0.706 from everybody else. That is
+    by a person's mean vector; by the most similar single track it would be 0.322 and 0.687, as the more tracks somebody
+    has the more likely one of them happens to be like a stranger.
     """
     marks = MARKS.get(embedder, MARKS["sface"])
     return round(1.0 - (marks.same + marks.different) / 2, 4)
