@@ -237,7 +237,7 @@ cast_options = _all(
             help="Most degrees by which such a face is turned aside, or up and down."),
     _option("--attribute-certainty", type=click.FloatRange(0, 1), metavar="0…1", show_default="0.5",
             help="Least probability of a label that is given; below it, the answer is unknown."),
-    _option("--poster-distance", type=click.FloatRange(0, 2), metavar="0…2", show_default="by embedder: 0.525 for sface",
+    _option("--poster-distance", type=click.FloatRange(0, 2), metavar="0…2", show_default="by embedder; sface 0.525",
             help="Largest cosine distance at which a face on a poster is a person of the film."),
     _option("--annotate/--no-annotate", default=None, show_default="no-annotate",
             help="Also write the video with a box around every face, its person, attributes and times."),
