@@ -73,7 +73,7 @@ def read_head(data: bytes, sha256: str, *, path: str | None = None) -> LinearHea
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             weights, bias = np.asarray(arrays["weights"], np.float32), np.asarray(arrays["bias"], np.float32)
             temperature, labels = float(arrays["temperature"]), tuple(str(label) for label in arrays["labels"])
-    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"it holds no linear head: {error}", path=path) from error
     if weights.ndim != 2 or bias.shape != (len(labels),) or len(weights) != len(labels) or not temperature > 0:
         raise ModelError("it holds no linear head: the arrays do not fit each other", path=path)
