@@ -63,6 +63,7 @@ WORDS = {
     "window": "the preset's", "start": "the start", "end": "the end", "every": "none", "expression": "expression",
     "emotions": "happy=1,surprise=0.6", "aspect": "as it is", "avoid_edges": "no-avoid-edges", "cover": "cover",
     "preview": "none", "attributes": "none", "annotate": "no-annotate", "blur": "none", "pickle": "no-pickle",
+    "poster_distance": "by embedder; sface 0.525",
 }  # fmt: skip
 """Defaults that the help says in words."""
 

@@ -21,6 +21,7 @@ from stills.errors import printable
 from stills.files import atomic_write
 from stills.render.embed import edge_for
 from stills.render.view import Problem, VideoView, damaged, found_in_all, video_view
+from stills.render.view_cast import inferred_words
 from stills.render.view_films import films_view
 from stills.render.view_frames import shown_count
 from stills.render.view_pictures import Links
@@ -71,6 +72,7 @@ def report_page(out: Path) -> str:
         f"{_MEDIA if any(video.plays for video in videos) else ''}"
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     )
+    inferred = {name for video in videos for name in video.inferred}
     return (
         _environment()
         .get_template(_TEMPLATE)
@@ -78,7 +80,8 @@ def report_page(out: Path) -> str:
             videos=videos,
             problems=found.problems,
             found=found_in_all(videos),
-            ethnicity=any(s.cast is not None and s.cast.ethnicity for video in videos for s in video.sections),
+            inferred=inferred,
+            inferred_words=inferred_words(inferred) if inferred else "",
             films=films_view([video.film for video in videos if video.film is not None]),
             policy=policy,
             style=style,

@@ -80,9 +80,9 @@ class VideoView:
         return [p for p in people if p.picture.thumb and p.picture.thumb.face]
 
     @property
-    def inferred(self) -> bool:
-        """Whether anything in its results was inferred by models from looks."""
-        return any(section.cast is not None and section.cast.inferred for section in self.sections)
+    def inferred(self) -> set[str]:
+        """What in its results was inferred by models from looks."""
+        return {name for section in self.sections if section.cast is not None for name in section.cast.inferred}
 
     @property
     def plays(self) -> bool:

@@ -16,9 +16,10 @@ _OLDEST = 90.0
 
 @dataclass(frozen=True, slots=True)
 class AttributeView:
-    """An attribute of a person: ``said`` is its value with the uncertainty, ``behind`` what that rests on.
+    """An attribute of a person: ``said`` is its value with the uncertainty.
 
-    ``bars`` are the probabilities of its labels, ``within`` the likely ages as a bar of 0…100 with the value's place.
+    ``behind`` is what that rests on, or why it is unknown. ``bars`` are the probabilities of its labels, ``within`` the
+    likely ages as a bar of 0…100 with the value's place.
     """
 
     name: str
@@ -53,10 +54,9 @@ def _view(name: str, one: Mapping[str, Any]) -> AttributeView:
     ]
     within = None
     if value is None:
-        reason = printable(str(one.get("reason") or ""))
-        said = f"unknown ({reason})" if reason else "unknown"
+        said = "unknown"
     elif isinstance(value, str):
-        said = f"{printable(value)}, {percent(share(confidence))}"
+        said = f"{printable(value)}, {_sure(share(confidence))}"
     else:
         said, within = _age(float(value), age_deviation(confidence))
     return AttributeView(label(name), said, value is None, _behind(one), bars, within)
@@ -71,12 +71,20 @@ def _age(years: float, deviation: float) -> tuple[str, tuple[float, float, float
     return said, (round(left, 2), round(right - left, 2), round(place, 2))
 
 
+def _sure(probability: float) -> str:
+    """A probability in percent; no model is ever certain."""
+    return "over 99 %" if probability > 0.99 else percent(probability)
+
+
 def _behind(one: Mapping[str, Any]) -> str:
     """How many faces are behind it, and how far they disagree."""
     faces, spread = int(one["faces"]), float(one.get("spread") or 0.0)
     said = f"from {count(faces, 'face')}"
-    if faces < 2 or one["value"] is None:
+    if one["value"] is None:
+        reason = printable(str(one.get("reason") or ""))
+        return f"{reason}; {said}" if reason else said
+    if faces < 2:
         return said
     if isinstance(one["value"], str):
-        return f"{said}, {percent(spread)} disagree"
+        return f"{said}, {percent(spread)} disagree" if spread > 0 else f"{said} that agree"
     return f"{said}, {spread:.1f} years apart"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ MOST_TOGETHER = 12
 
 MOST_PRESENT = 30
 """People in the overview of who is on screen when."""
+
+_INFERRED = {"age": "ages", "gender": "genders", "ethnicity": "ethnic labels", "emotion": "emotions"}
 
 HEAT = 5
 """Steps of colour in the table of who shares the screen."""
@@ -61,7 +64,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class TogetherView:
-    """Who shares the screen with whom: ``rows`` are a person with a cell for each of ``heads``."""
+    """Who shares the screen with whom: ``rows`` are a person with a cell for each of ``heads``, or none."""
 
     heads: list[tuple[str, str]]
     rows: list[tuple[str, str, list[Cell]]]
@@ -93,7 +96,7 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class CastView:
-    """Everything of a cast beside its people."""
+    """Everything of a cast beside its people. ``inferred`` names the attributes that were asked for or are there."""
 
     title: str
     summary: str
@@ -104,8 +107,7 @@ class CastView:
     together: TogetherView | None
     posters: list[PosterView]
     clip: FilmClip | None
-    inferred: bool
-    ethnicity: bool
+    inferred: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,13 @@ class FilmSums:
     strangers: int
     times: list[float]
     attributes: dict[str, dict[str, dict[str, float]]]
+
+
+def inferred_words(names: Collection[str]) -> str:
+    """What models inferred, as the beginning of a sentence."""
+    said = [word for name, word in _INFERRED.items() if name in names]
+    words = ", ".join(said[:-1]) + " and " + said[-1] if len(said) > 1 else said[0]
+    return words[:1].upper() + words[1:]
 
 
 def cast_view(anchor: str, document: dict[str, Any], people: list[PersonView], links: Links, edge: int) -> CastView:
@@ -150,8 +159,7 @@ def cast_view(anchor: str, document: dict[str, Any], people: list[PersonView], l
         together=_together(anchor, document),
         posters=posters,
         clip=_clip(document, people, links),
-        inferred=bool(named),
-        ethnicity="ethnicity" in named,
+        inferred=tuple(name for name in _INFERRED if name in named),
     )
 
 
@@ -217,19 +225,21 @@ def _together(anchor: str, document: dict[str, Any]) -> TogetherView | None:
     seconds = [[float(v) for v in row[: len(ids)]] for row in together["seconds"][: len(ids)]]
     if len(ids) < 2 or len(seconds) < len(ids) or any(len(row) < len(ids) for row in seconds):
         return None
+    note = "Seconds that two people are on screen at once; in the diagonal, a person's own time."
     most = max((v for i, row in enumerate(seconds) for j, v in enumerate(row) if i != j), default=0.0)
+    if most <= 0:
+        return TogetherView([], [], "Nobody is on screen together with anybody else.")
     heads = [(f"{one}", f"Person {one}") for one in ids]
 
     def cell(row: int, column: int) -> Cell:
         value, own = seconds[row][column], row == column
         names = heads[row][1], heads[column][1]
         words = f"{names[0]}: {length(value)} on screen" if own else f"{names[0]} with {names[1]}: {length(value)}"
-        heat = 0 if own or most <= 0 or value <= 0 else max(1, round(value / most * HEAT))
+        heat = 0 if own or value <= 0 else max(1, round(value / most * HEAT))
         return Cell(_short(value), words, heat, own)
 
     rows = [(heads[r][1], f"#{anchor}-p{ids[r]}", [cell(r, c) for c in range(len(ids))]) for r in range(len(ids))]
     more = len(together["ids"]) - len(ids)
-    note = "Seconds that two people are on screen at once; in the diagonal, a person's own time."
     if more > 0:
         note += f" The {len(ids)} longest on screen; cast.json has all {len(together['ids'])}."
     return TogetherView(heads, rows, note)

@@ -65,7 +65,7 @@ def films_view(films: Sequence[FilmSums]) -> FilmsView | None:
     ]
     if posters:
         facts.append(
-            ("Posters", f"{posters:,} with {count(faces, 'face')}, {faces - strangers:,} of people of their film")
+            ("Posters", f"{posters:,} with {count(faces, 'face')}, {faces - strangers:,} of their film's people")
         )
     names = {name for film in films for name in film.attributes}
     plots = [_people_per_film(films)]

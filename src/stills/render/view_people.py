@@ -16,6 +16,20 @@ from stills.render.view_words import Bar, at, length, parts, percent, share, spa
 MAX_RUNNERS_UP = 8
 _SPOKEN_SPANS = 6
 
+_LEFT_OUT = {
+    "faces_outside": ("face in letterbox bars", "faces in letterbox bars"),
+    "faces_small": ("face too small", "faces too small"),
+    "faces_large": ("face too large", "faces too large"),
+    "faces_unsure": ("uncertain face", "uncertain faces"),
+    "poster_faces_unsure": ("uncertain face on a poster", "uncertain faces on posters"),
+    "unconvincing": ("unconvincing appearance", "unconvincing appearances"),
+    "small": ("appearance with a face too small", "appearances with faces too small"),
+    "few_faces": ("person with too few faces", "people with too few faces"),
+    "brief": ("person seen too briefly", "people seen too briefly"),
+    "beyond_max_people": ("person beyond the limit", "people beyond the limit"),
+}
+"""Words for one and for several of what a selection says it dropped."""
+
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
@@ -61,12 +75,13 @@ def why_nobody(document: dict[str, Any]) -> str:
 
 def left_out(document: dict[str, Any]) -> str:
     """What was left out, counted by reason."""
-    dropped = [
-        f"{int(count):,} {printable(str(what)).replace('_', ' ')}"
-        for what, count in document.get("dropped", {}).items()
-        if count
-    ]
+    dropped = [_counted(str(why), int(number)) for why, number in document.get("dropped", {}).items() if number]
     return f"Left out: {', '.join(dropped)}." if dropped else ""
+
+
+def _counted(why: str, number: int) -> str:
+    one, many = _LEFT_OUT.get(why, (why.replace("_", " "),) * 2)
+    return f"{number:,} {printable(one if number == 1 else many)}"
 
 
 def runner_up(one: dict[str, Any]) -> tuple[str, str, str]:
