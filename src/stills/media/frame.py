@@ -30,14 +30,15 @@ class DecodedFrame:
     """One frame of a video, still as the decoder gave it; every method converts no more than it needs.
 
     ``pts`` is exact, in ticks of the stream's time base. ``index`` counts the frames of one decode call. ``is_key``:
-    the decoder says it is a sync sample. ``is_corrupt``: the decoder had to conceal errors.
+    the decoder says it is a sync sample. ``is_corrupt``: the decoder had to conceal errors. ``native`` is the decoder's
+    own frame, not to be written to.
     """
 
-    __slots__ = ("_frame", "_layout", "_look", "_reduced", "_rgb", "index", "is_corrupt", "is_key", "pts")
+    __slots__ = ("_frame", "_layout", "_look", "_reduced", "_rgb", "index", "is_corrupt", "is_key", "native", "pts")
 
     def __init__(self, frame: VideoFrame, look: FrameLook, pts: int, index: int) -> None:
         """Wrap ``frame``; its samples are not copied."""
-        self._frame = frame
+        self._frame = self.native = frame
         self._layout = planes.layout_of(frame.format.name)
         self._look = look
         self._rgb: Picture | None = None
