@@ -34,11 +34,14 @@ from stills.types import Attribute, Effort, Fallback, Layer, ProgressCallback, V
 from stills.vision import stack_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
     from stills.index.pictures import PictureReading
     from stills.media.packets import PacketIndex
+    from stills.scan.annotate import AnnotationPlan
     from stills.scan.cover import CoverReading
     from stills.settings_model import Settings
 
@@ -273,6 +276,45 @@ class Scanner:
             "picture_rgb", (path, self._settings.limits.max_pixels, longest), path, cancel
         )
         return rgb
+
+    def annotate(
+        self,
+        index: Index,
+        plan: AnnotationPlan,
+        target: Path,
+        *,
+        on_progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+        started: float | None = None,
+    ) -> tuple[str, ...]:
+        """Write the video of ``plan``; see :func:`stills.scan.annotate.write_annotated`. What is to be said about it.
+
+        Where memory is limited, the other workers are ended before: decoder and encoder get their share.
+        """
+        from stills.scan.annotate import choose_threads, write_annotated
+
+        budget = None
+        settings, limits = self._settings, self._settings.limits
+        if limits.max_memory is not None:
+            alone = settings.model_copy(update={"scan": settings.scan.model_copy(update={"workers": 1})})
+            budget = plan_memory(alone, (), index.video)
+            self.close()
+            self._pool = start_workers(alone, (), budget)
+        try:
+            return write_annotated(
+                self._workers().run,
+                index,
+                plan,
+                target,
+                threads=choose_threads(index.video, budget),
+                limits=limits,
+                on_progress=on_progress,
+                cancel=cancel,
+                started=started,
+            )
+        finally:
+            if budget is not None:
+                self.close()
 
     def _parameters(self, effort: Effort, *, quick: bool = False) -> ScanParameters:
         from stills.models import place
