@@ -76,7 +76,7 @@ def _real(bench: Bench, folder: Path) -> Table:
     rows = []
     for one in json.loads(taken.output):
         method = f"**{one['method']}**" if one["method"] == DEFAULT else one["method"]
-        counts = f"{one['named']} of {one['people']}", number(one["f1"]), f"{one['joined']} of {one['pairs']}"
+        counts = f"{one['named']}, {one['people']} people", number(one["f1"]), f"{one['joined']} of {one['pairs']}"
         rows.append((method, *counts, str(one["groups"])))
     columns = ("method", "named tracks", "BCubed F1 of them", "pairs in one frame joined, untold", "groups, told")
     return Table(columns, tuple(rows), "Real clips, all together:")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.accuracy import accuracy, baseline
 from benchmarks.bench import Bench
+from benchmarks.clustering import clustering
 from benchmarks.corpus import ROOT, Corpus
 from benchmarks.keyframes import keyframes
 from benchmarks.keyframes_memory import keyframes_memory
@@ -45,6 +46,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "real": real,
     "quality": quality,
     "baseline": baseline,
+    "clustering": clustering,
     "shots": shots,
     "keyframes": keyframes,
     "keyframes-speed": keyframes_speed,
