@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LONGEST_POSTER = 2400
 """Longer side, in pixels, of the poster that is written with its faces marked."""
 
+BLURRED = "blurred.mp4"
+"""Name of the video in which faces are hidden and none is marked."""
+
 
 def cast_layers(attributes: Sequence[Attribute]) -> frozenset[Layer]:
     """What has to be measured for it: nothing of an attribute that was not named."""
@@ -74,23 +77,29 @@ class CastResult(Result[CastSelection]):
             rgb = saving.scanner.picture_rgb(poster.path, longest=LONGEST_POSTER, cancel=saving.cancel)
             return annotated_poster(rgb, poster)
 
-        def video(target: Path) -> list[str]:
+        plan = None
+        if self.settings.cast.annotate or self.settings.cast.blur is not None:
             from stills.scan.annotate import plan_annotation
 
             plan = plan_annotation(self.index, self.selection, self.settings)
+
+        def video(target: Path) -> Sequence[str]:
+            assert plan is not None  # noqa: S101 - only asked for with one
             return saving.scanner.annotate(
                 self.index, plan, target, on_progress=saving.on_progress, cancel=saving.cancel
             )
 
-        chosen = self.settings.cast
+        document = self.to_json()
+        if plan is not None and not self.settings.cast.annotate:
+            document["annotated"] = BLURRED
         return write_cast(
             out,
             stem,
-            self.to_json(),
+            document,
             pictures,
             [marked(poster) for poster in self.posters],
             options,
-            video=video if chosen.annotate or chosen.blur else None,
+            video=None if plan is None else video,
             on_picture=saving.on_picture,
         )
 
