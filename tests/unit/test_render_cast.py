@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -198,8 +198,26 @@ def test_posters_keep_their_names_whatever_the_template_says(tmp_path: Path) -> 
 
 def test_drawn_posters_must_be_those_of_the_document(tmp_path: Path) -> None:
     document = cast()
-    with pytest.raises(ValueError, match="shorter"):
-        write_cast(tmp_path, "film", document, frames(document), DRAWN[:1])
+    for drawn in (DRAWN[:1], (*DRAWN, None)):
+        with pytest.raises(ValueError, match=r"shorter|longer"):
+            write_cast(tmp_path, "film", document, frames(document), drawn)
+
+
+def test_posters_are_asked_for_one_after_another(tmp_path: Path) -> None:
+    asked: list[int] = []
+    written: list[int] = []
+
+    def draw() -> Iterator[Any]:
+        for number, poster in enumerate(document["posters"]):
+            asked.append(len(written))
+            yield None if poster["error"] else picture(40, 60, number)
+
+    document = cast(people=everybody()[:1], shown=[posters()[0]] * 3)
+    write_cast(
+        tmp_path, "film", document, frames(document), draw(), on_picture=lambda done, total: written.append(total)
+    )
+    assert asked == [1, 2, 3]  # after the still; each when the one before was written
+    assert written == [4] * 4
 
 
 def test_the_summary_adds_up() -> None:

@@ -7,7 +7,7 @@ for, the annotated video.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ def write_cast(  # noqa: PLR0917 - as write_people, with posters
     stem: str,
     document: Document,
     pictures: Mapping[int, Rgb],
-    posters: Sequence[Rgb | None] = (),
+    posters: Iterable[Rgb | None] | None = None,
     output: OutputOptions | None = None,
     *,
     video: Callable[[Path], Sequence[str] | None] | None = None,
@@ -107,19 +107,21 @@ def write_cast(  # noqa: PLR0917 - as write_people, with posters
     ``document`` comes from :func:`cast_document` and is not changed; the written one names the files. ``pictures`` and
     what else is not said here: as in :func:`stills.render.results.write_people`. ``posters`` are the annotated posters
     as rgb (H, W, 3), one for each of the document's, ``None`` where there is nothing to show (then ``picture`` stays
-    null); ``poster_1.jpg`` is the first. ``video`` is called last, with the path that it has to write the annotated
-    video to: named ``document["annotated"]``, or else :data:`ANNOTATED`. What it returns is added to ``warnings``; what
-    it raises ends the call, and nothing that was there before is touched.
+    null); ``poster_1.jpg`` is the first. They are asked for one after another, so a generator needs memory for one.
+    Raises ``ValueError`` where there are more or fewer than in the document.
+
+    ``video`` is called last, with the path that it has to write the annotated video to: named
+    ``document["annotated"]``, or else :data:`ANNOTATED`. What it returns is added to ``warnings``; what it raises ends
+    the call, and nothing that was there before is touched.
     """
     options = output if output is not None else OutputOptions()
     document = copy.deepcopy(document)
-    shown = list(zip(document["posters"], posters, strict=True)) if posters else []
-    drawn = sum(rgb is not None for _, rgb in shown)
+    drawn = 0 if posters is None else sum(poster["error"] is None for poster in document["posters"])
     return write_result(
         out_dir,
         stem,
         document,
-        lambda stage: _stage(stage, document, pictures, shown, options, video),
+        lambda stage: _stage(stage, document, pictures, posters, options, video),
         total=still_count(document, options) + drawn + (video is not None),
         on_picture=on_picture,
     )
@@ -129,14 +131,15 @@ def _stage(  # noqa: PLR0917 - the parts of a cast
     stage: Path,
     document: Document,
     pictures: Mapping[int, Rgb],
-    posters: Sequence[tuple[Document, Rgb | None]],
+    posters: Iterable[Rgb | None] | None,
     options: OutputOptions,
     video: Callable[[Path], Sequence[str] | None] | None,
 ) -> Iterator[str]:
     """Write stills, posters and the video into ``stage``; complete ``document``; yield the names."""
-    names = [f"poster_{number}.{EXTENSIONS[options.format]}" for number, _ in enumerate(posters, 1)]
+    shown = [] if posters is None else document["posters"]
+    names = [f"poster_{number}.{EXTENSIONS[options.format]}" for number, _ in enumerate(shown, 1)]
     yield from stage_stills(stage, document, pictures, options, taken=names)
-    for name, (values, rgb) in zip(names, posters, strict=True):
+    for name, values, rgb in zip(names, shown, posters or (), strict=True):
         if rgb is not None:
             about = PictureMetadata(values["file"], None, None, kind="poster")
             write_picture(stage / name, with_depth(rgb, options.bit_depth), options, about)
