@@ -246,7 +246,7 @@ def _public(text: str, names: Mapping[str, str]) -> str:
 
 def _renamed(error: StillsError, names: Mapping[str, str]) -> StillsError:
     if names:
-        error.message = _public(error.message, names)
+        error.message, error.details = _public(error.message, names), _public(error.details, names)
         error.path = None if error.path is None else _public(error.path, names)
     return error
 

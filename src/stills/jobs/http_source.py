@@ -95,7 +95,7 @@ class HttpSource:
     def _refused(self, error: urllib.error.HTTPError) -> DownloadError:
         """What an answer that is no file means."""
         path, code = shown(self._address), error.code
-        status = f"{code} {error.reason}".strip()
+        status = f"{code} {http.client.responses.get(code, '')}".strip()  # the server's own words may be anything
         if code in PASSING:
             after = error.headers.get("Retry-After", "") if error.headers else ""
             self.retry_after = float(after) if after.isdecimal() else 0.0
@@ -106,7 +106,10 @@ class HttpSource:
         if code in _FORBIDDEN:
             remedy = "check the address, and that it has not expired"
             return DownloadError(f"the server {_FORBIDDEN[code]} ({status})", path=path, remedy=remedy)
-        return DownloadError(f"the server refused ({clean(status)})", path=path, remedy="check the address")
+        if code in range(300, 400):
+            said = f"the server redirects too often, or to something that is not HTTP ({status})"
+            return DownloadError(said, path=path, remedy="check the address")
+        return DownloadError(f"the server refused ({status})", path=path, remedy="check the address")
 
 
 def lost(address: str, error: Exception) -> DownloadError:  # noqa: PLR0911 - one for each cause

@@ -6,6 +6,7 @@ own films, whole or not at all.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from stills.render.documents import to_json
 
 STATE = ".stills"
 FILMS = Path(STATE) / "films"
-"""Records, in the output folder: ``films/<recipe>/<folder>.json``."""
+"""Records, in the output folder: ``films/<recipe>/<two digits>/<folder>.json``."""
 
 FILM_SCHEMA = "stills/film/1"
 
@@ -90,15 +91,21 @@ def save_record(out: Path, outcome: FilmOutcome) -> None:
     """Keep ``outcome`` in ``out``. Raises ``OutputError``."""
     values = asdict(replace(outcome, files=()))
     del values["files"]
-    folder = ensure_folder(out / FILMS / outcome.recipe)
+    path = record_path(out, outcome.recipe, outcome.folder)
+    ensure_folder(path.parent)
     # 10,000 films are 10,000 flushes: a record lost in a power cut costs that its film is done again.
-    atomic_write(folder / f"{outcome.folder}.json", to_json({"schema": FILM_SCHEMA, **values}), durable=False)
+    atomic_write(path, to_json({"schema": FILM_SCHEMA, **values}), durable=False)
+
+
+def record_path(out: Path, recipe: str, folder: str) -> Path:
+    """Where the record of a film lies: in one of 256 folders, as writing looks through a folder for what is dead."""
+    return out / FILMS / recipe / hashlib.blake2b(folder.encode(), digest_size=1).hexdigest() / f"{folder}.json"
 
 
 def records(out: Path) -> Iterator[FilmOutcome]:
     """All records in ``out``, by recipe, then as the rows of the table; one that is damaged is left out, and logged."""
     for folder in sorted(path for path in (out / FILMS).glob("*") if path.is_dir()):
-        found = [one for one in map(_load, sorted(folder.glob("*.json"))) if one is not None]
+        found = [one for one in map(_load, sorted(folder.glob("*/*.json"))) if one is not None]
         yield from sorted(found, key=lambda one: (one.position, one.id))
 
 
