@@ -17,6 +17,7 @@ from stills.files import ensure_folder, move, staging
 from stills.media.reencode import Threads, reencode
 from stills.media.sandbox import Stopper, Task, TaskResult, report
 from stills.media.source import content_id
+from stills.render.distribution import age_deviation
 from stills.render.painter import Mark, Painter
 from stills.render.palette import NOBODY, person_color
 from stills.render.strip import MOST_ROWS, Row
@@ -121,7 +122,7 @@ def label(person: Person) -> str:
         if estimate.value is None:
             continue
         if name == "age" and not isinstance(estimate.value, str):
-            parts.append(f"{estimate.value:.0f} ± {estimate.spread:.0f}")
+            parts.append(f"{estimate.value:.0f} ± {age_deviation(estimate.confidence):.0f}")
         else:
             parts.append(str(estimate.value))
     return " · ".join(parts)
