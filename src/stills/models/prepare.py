@@ -28,15 +28,17 @@ PREPARE_VERSION = 2
 def prepare(data: bytes, steps: Sequence[str]) -> bytes:
     """Run ``steps`` of a catalog entry over a fetched file's bytes and return the runnable file's bytes.
 
-    Steps: ``extract:MEMBER`` (a member of a zip), ``fold-weights``, ``free-batch``, ``free-size``, ``pooled`` (before
-    ``free-batch``). The result depends on nothing but the arguments and the onnx release. Raises ``ModelError`` where a
-    step does not fit the file.
+    Steps: ``extract:MEMBER`` (a member of a zip), ``mtcnn:NETWORK`` (a graph of MTCNN from PyTorch's weights),
+    ``fold-weights``, ``free-batch``, ``free-size``, ``pooled`` (before ``free-batch``). The result depends on nothing
+    but the arguments and the onnx release. Raises ``ModelError`` where a step does not fit the file.
     """
     graph_steps: list[Callable[[ModelProto], None]] = []
     for step in steps:
         kind, _, argument = step.partition(":")
         if kind == "extract":
             data = _extract(data, argument)
+        elif kind == "mtcnn":
+            data = _mtcnn(data, argument)
         elif kind in _GRAPH_STEPS:
             graph_steps.append(_GRAPH_STEPS[kind])
         else:
@@ -50,6 +52,12 @@ def _extract(data: bytes, member: str) -> bytes:
             return archive.read(member)
     except (zipfile.BadZipFile, KeyError) as error:
         raise ModelError(f"no {member} in the model bundle: {error}") from error
+
+
+def _mtcnn(data: bytes, network: str) -> bytes:
+    from stills.models.convert_mtcnn import convert
+
+    return convert(data, network)
 
 
 def _edit_graph(data: bytes, steps: Sequence[Callable[[ModelProto], None]]) -> bytes:

