@@ -17,8 +17,8 @@ MOST_ROWS = 6
 """People who get a row: those longest on screen."""
 
 _GROUND = 0.62  # how much the picture behind is darkened
-_LEAST_PITCH = 4  # pixels of a row; letters only in rows of 9 and more
-_LETTERED = 9
+_LEAST_PITCH = 4  # pixels of a row; letters only in rows of 10 and more
+_LETTERED = 10
 _TRACK: Colour = (64, 64, 64)
 _WHITE: Colour = (255, 255, 255)
 _BLACK: Colour = (0, 0, 0)
@@ -40,9 +40,10 @@ class Strip:
         """Prepare at most :data:`MOST_ROWS` of ``rows`` for pictures like ``picture``."""
         rows = rows[:MOST_ROWS]
         height, width = picture.y.shape
-        pitch = max(_LEAST_PITCH, round(min(width, height) / 96))
-        pad = max(2, pitch // 3)
-        tall = min(height // 2 * 2, (len(rows) * pitch + 2 * pad + 1) // 2 * 2)
+        # All even, so that a bar fills whole samples of colour.
+        pitch = max(_LEAST_PITCH, 2 * round(min(width, height) / 192))
+        pad = max(2, 2 * (pitch // 6))
+        tall = min(height, len(rows) * pitch + 2 * pad)
         self.height = tall
         self._top = height - tall
         self._pad, self._duration = pad, max(duration, 1e-6)
@@ -52,13 +53,13 @@ class Strip:
         sheet = _Sheet(picture, tall)
         for number, row in enumerate(rows):
             top = pad + number * pitch
-            bar = slice(top + 1, top + pitch - 1)
+            bar = slice(top, top + pitch - 2)
             sheet.fill(bar, slice(gutter, self._right), _TRACK, 0.85)
             for start, end in row.spans:
                 first = self._column(start)
                 sheet.fill(bar, slice(first, max(first + 2, self._column(end))), row.colour, 1.0)
             if names:
-                sheet.write(lettered(row.name, pitch, 0), pad, top + pitch // 2)
+                sheet.write(lettered(row.name, pitch, 0), pad, top + pitch // 2 - 1)
         self._keep, self._add = sheet.layers()
 
     def draw(self, picture: YuvPicture, time: float) -> None:

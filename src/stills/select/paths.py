@@ -196,20 +196,23 @@ def _taking_turns(clock: Clock, paths: Iterable[FacePath]) -> list[FacePath]:
             spans: list[Span] = [(path.start, path.end)]
             for rival in group:
                 if rival is not path and rival.start < path.end and path.start < rival.end:
-                    spans = _common(spans, _turns(path, rival))
-            result += [replace(path, start=a, end=b) for a, b in spans if a < b]
+                    spans = _without(spans, _turns(rival, path))
+            result += [replace(path, start=a, end=b) for a, b in spans]
     return result
 
 
 def _turns(path: FacePath, rival: FacePath) -> list[Span]:
-    """When ``path`` is to be seen beside ``rival``: always where both are in one frame (a mirror), else by turns."""
+    """When ``path`` alone is to be seen of the two: never where both are in one frame (a mirror), else by turns."""
     if len(np.intersect1d(path.times, rival.times)):
-        return [(path.start, path.end)]
+        return []
     samples = sorted([(float(t), True) for t in path.times] + [(float(t), False) for t in rival.times])
     edges = [-math.inf, *(0.5 * (a[0] + b[0]) for a, b in pairwise(samples) if a[1] != b[1]), math.inf]
-    return list(pairwise(edges))[0 if samples[0][1] else 1 :: 2]
+    own = list(pairwise(edges))[0 if samples[0][1] else 1 :: 2]
+    return [(max(a, path.start), min(b, path.end)) for a, b in own if max(a, path.start) < min(b, path.end)]
 
 
-def _common(spans: list[Span], others: list[Span]) -> list[Span]:
-    """Where both are."""
-    return [(max(a, c), min(b, d)) for a, b in spans for c, d in others if max(a, c) < min(b, d)]
+def _without(spans: list[Span], taken: list[Span]) -> list[Span]:
+    """What of ``spans`` is in none of ``taken``."""
+    for c, d in taken:
+        spans = [part for a, b in spans for part in ((a, min(b, c)), (max(a, d), b)) if part[0] < part[1]]
+    return spans
