@@ -168,7 +168,7 @@ def test_the_video_with_its_faces_marked_or_hidden(film: Path, tmp_path: Path, o
     out = tmp_path / "out"
     assert main(["cast", str(film), "-o", str(out), "-q", *options]) == 0
     document = saved(out)
-    assert document["annotated"] == "cast/annotated.mp4"
+    assert document["annotated"] == ("cast/blurred.mp4" if "--blur" in options else "cast/annotated.mp4")
     video = stills.probe(out / "film" / document["annotated"])
     assert (video.codec, video.width, video.height) == ("h264", 640, 360)
     assert video.duration == pytest.approx(2.0, abs=0.05)

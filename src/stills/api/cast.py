@@ -97,7 +97,7 @@ class CastResult(Result[CastSelection]):
             stem,
             document,
             pictures,
-            [marked(poster) for poster in self.posters],
+            (marked(poster) for poster in self.posters),
             options,
             video=None if plan is None else video,
             on_picture=saving.on_picture,

@@ -294,13 +294,15 @@ def _clip(document: dict[str, Any], people: list[PersonView], links: Links) -> F
     if not isinstance(file, str) or links.path(file) is None:
         return None
     blur = (document.get("settings") or {}).get("blur")
+    marked = (document.get("settings") or {}).get("annotate") or not blur
+    title = f"Video with {' and '.join([*(['marked'] if marked else []), *(['hidden'] if blur else [])])} faces"
     video = document["video"]
     hidden = {"all": "All faces are hidden.", "others": "Faces of everyone without a number are hidden."}
     said = hidden.get(str(blur), f"The faces of people {printable(str(blur))} are hidden.") if blur else ""
     still = next((p.picture.thumb for p in people if p.picture.thumb), None)
     return FilmClip(
         href=links.href(file),
-        title="Video with hidden faces" if blur else "Video with marked faces",
+        title=title,
         note=f"{said} {clock(float(video['duration']), digits=0)} long; it is loaded when it is played.".strip(),
         poster=None if blur else still,  # a still would show what was to be hidden
         width=int(video["width"]),
