@@ -16,6 +16,7 @@ from benchmarks.accuracy import accuracy, baseline
 from benchmarks.bench import Bench
 from benchmarks.clustering import clustering
 from benchmarks.corpus import ROOT, Corpus
+from benchmarks.detectors import detectors
 from benchmarks.keyframes import keyframes
 from benchmarks.keyframes_memory import keyframes_memory
 from benchmarks.keyframes_speed import keyframes_speed
@@ -53,6 +54,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "keyframes-memory": keyframes_memory,
     "ssim": ssim,
     "thumbnails": thumbnails,
+    "detectors": detectors,
 }
 """All sections, in the order of the page."""
 
