@@ -285,3 +285,13 @@ def test_filters_only_take_away(index: Index, least: float, most: int):
     some = select_people(index, PeopleOptions(min_screen_time=least, max_people=most)).people
     assert len(some) <= most
     assert [replace(p, id=0) for p in some] == [replace(p, id=0) for p in everybody if p.screen_time >= least][:most]
+
+
+def test_scores_of_other_detectors_count_on_their_own_scale():
+    """0.66 is hardly over YuNet's least score of 0.6, but well over the middle of a scale that begins at 0.3."""
+    index = make_index([face(0, t, identity(1), score=0.66) for t in (1.0, 1.25, 1.5)])
+    assert not select_people(index).people
+    other = replace(index, parameters={**index.parameters, "detect_score": 0.3})
+    assert len(select_people(other).people) == 1
+    strict = replace(index, parameters={**index.parameters, "detect_score": 0.65})
+    assert not select_people(strict).people

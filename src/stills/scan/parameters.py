@@ -149,6 +149,7 @@ def scan_parameters(
         segment_seconds=segment_seconds,
         precision=precision,
         device=device,
+        detect_score=stack_of("detector", detector).score,
         detector=detector,
         embedder=embedder,
         attributes_model=attributes_model,

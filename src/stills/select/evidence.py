@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from stills.index.index import Index
 from stills.select.tracks import Tracks
 
 LEAST_SCORES = (0.8, 0.78, 0.7)
@@ -24,12 +25,23 @@ LEAST_VISIBLE = 0.5
 """Least ``visible`` part of somebody's best face: a chin below the frame's edge has no owner to be told."""
 
 
-def convincing(tracks: Tracks) -> NDArray[np.bool_]:
-    """Which tracks are taken for faces (n,)."""
+SCALE = 0.6
+"""Least score of the detector (YuNet) on whose scale the scores here are."""
+
+
+def convincing(tracks: Tracks, index: Index) -> NDArray[np.bool_]:
+    """Which of the ``tracks`` of ``index`` are taken for faces (n,).
+
+    Detectors have scales of their own, which are brought to that of YuNet by their ends (the least score, and 1): that
+    is a guess about what lies between, and was not measured.
+    """
+    score, floor = tracks.score, float(index.parameters.get("detect_score", SCALE))
+    if floor != SCALE:
+        score = np.asarray(1.0 - (1.0 - score) * (1.0 - SCALE) / (1.0 - floor), np.float32)
     known = (tracks.weight > 0) | (tracks.person >= 0)
     count = np.array([len(r) for r in tracks.rows], np.int64)
     least = np.array(LEAST_SCORES)[np.clip(count, 1, len(LEAST_SCORES)) - 1]
-    return np.asarray(known & (tracks.score >= least) & (_seen_by_mesh(tracks) | _profile(tracks, count)))
+    return np.asarray(known & (score >= least) & (_seen_by_mesh(tracks) | _profile(score, count)))
 
 
 def is_person(tracks: Tracks, own: NDArray[np.int64]) -> bool:
@@ -51,5 +63,5 @@ def _seen_by_mesh(tracks: Tracks) -> NDArray[np.bool_]:
     return np.asarray(tracks.presence >= LEAST_PRESENCE)
 
 
-def _profile(tracks: Tracks, count: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return np.asarray((count >= PROFILE_FACES) & (tracks.score >= PROFILE_SCORE))
+def _profile(score: NDArray[np.float32], count: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray((count >= PROFILE_FACES) & (score >= PROFILE_SCORE))

@@ -107,7 +107,7 @@ def face_paths(
     faces = FaceColumns.of(index)
     tracks = build_tracks(faces)
     clock = Clock.of(index)
-    certain = convincing(tracks)
+    certain = convincing(tracks, index)
     owner = {track: person.id for person in selection.people for track in person.tracks}
     paths: list[FacePath] = []
     for number, rows in enumerate(tracks.rows):

@@ -73,7 +73,7 @@ def find_people(seen: Seen, options: PeopleOptions, *, min_faces: int = 1) -> Fo
     embedder = str(seen.index.parameters.get("embedder", "sface"))
     similarity = default_threshold(o.cluster, embedder) if o.similarity is None else o.similarity
     there = np.array([len(rows) > 0 for rows in tracks.rows], bool)
-    kept = there & convincing(tracks)
+    kept = there & convincing(tracks, seen.index)
     dropped = {"unconvincing": int((there & ~kept).sum())}
     large = kept & (tracks.size >= o.min_face)
     dropped["small"] = int((kept & ~large).sum())
