@@ -21,6 +21,7 @@ from stills.jobs.manifest import NO_POSTERS, FilmRow, Manifest, Problem, manifes
 from stills.jobs.recipes import Recipe, recipe_named
 from stills.jobs.records import FilmOutcome, FilmStatus, save_record
 from stills.jobs.tables import Planned, Written, outcome_of, write_tables
+from stills.media.heap import give_back
 from stills.settings import change_settings, load_settings
 from stills.types import ProgressCallback
 
@@ -160,16 +161,17 @@ def _one(worker: FilmWorker, row: FilmRow) -> FilmOutcome:
     outcome = worker.do(row)
     save_record(worker.out, outcome)
     _log.info("%s: %s in %.1f s", row.id, outcome.status, outcome.seconds)
-    give_back()
+    release()
     return outcome
 
 
-def give_back() -> None:
+def release() -> None:
     """Return what a film took to the system: results hold each other in cycles, and allocators keep free pages."""
     gc.collect()
     import pyarrow as pa
 
     pa.default_memory_pool().release_unused()
+    give_back()
 
 
 def warnings_for(recipe: Recipe, table: Manifest) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stills.errors import MemoryLimitError, StillsError, UsageError, WorkerError
+from stills.media.heap import give_back
 from stills.media.sandbox_progress import ProgressPage, report_to
 from stills.media.sandbox_wire import CONTROL, Receiver, encode, send
 
@@ -250,6 +251,8 @@ def _run(channel: socket.socket, cpu_s: float | None, function: str, args: tuple
     if cpu_s is not None:
         _soften(resource.RLIMIT_CPU, None)
     send(channel, parts)
+    del parts
+    give_back()  # after the answer is on its way
 
 
 def _portable(error: BaseException, function: str | None) -> StillsError:
