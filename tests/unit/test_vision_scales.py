@@ -6,14 +6,23 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from face_samples import FIVE
 from picture_samples import crowd, face_box, overlap, woman
 from stills.models import open_session
 from stills.vision import make_detector
 from stills.vision.detect import Detection, Detector, Picture
-from stills.vision.scales import COARSEST, LEAST_SIDE, TILE, detect_at_scales, level_sizes, merge_detections
+from stills.vision.scales import (
+    COARSEST,
+    LEAST_SIDE,
+    TILE,
+    detect_at_scales,
+    level_sizes,
+    merge_detections,
+    second_look,
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +82,15 @@ def test_nobody_is_found_where_nobody_is(yunet: Detector) -> None:
     assert boxes(yunet, np.zeros((1, 1, 3), np.uint8)) == []
 
 
-def detection(x: float, y: float, w: float, h: float, score: float) -> Detection:
+def detection(*values: float) -> Detection:
+    """Of x, y, width, height and score."""
+    x, y, w, h, score = values
     return Detection((x, y, w, h), np.zeros((5, 2), np.float32), score)
 
 
 def test_of_what_is_one_face_the_surest_stays() -> None:
     best, shifted = detection(100, 100, 200, 240, 0.9), detection(110, 110, 200, 240, 0.7)
-    inside, beside = detection(150, 150, 60, 60, 0.8), detection(400, 100, 200, 240, 0.65)
+    inside, beside = detection(150, 150, 60, 60, 0.88), detection(400, 100, 200, 240, 0.65)
     assert merge_detections([inside, shifted, beside, best]) == [best, beside]
 
 
@@ -87,6 +98,31 @@ def test_a_face_in_front_of_another_stays() -> None:
     """Posters put the supporting cast before the lead's chin: half of a box in another is no reason."""
     lead, small = detection(100, 100, 800, 1000, 0.9), detection(300, 1050, 90, 110, 0.9)
     assert merge_detections([lead, small]) == [lead, small]
+
+
+@pytest.mark.parametrize("scale", [0.35, 1.0, 5.0])
+@pytest.mark.parametrize("at", [(200, 300), (-60, -20), (250, -15)])
+def test_a_second_look_puts_the_points_where_they_are(yunet: Detector, scale: float, at: tuple[int, int]) -> None:
+    """Also where the picture cuts off what is around the face."""
+    x, y = (round(v * scale) for v in at)
+    canvas = np.zeros((round(700 * scale), round(700 * scale), 3), np.uint8)
+    head = woman(scale)[: round(230 * scale), round(110 * scale) : round(330 * scale)]
+    part = head[max(0, -y) :, max(0, -x) :]
+    canvas[max(0, y) : max(0, y) + part.shape[0], max(0, x) : max(0, x) + part.shape[1]] = part
+    bx, by, bw, bh = face_box(x, y, scale)
+    rough = Detection((bx - 0.1 * bw, by + 0.05 * bh, bw * 1.1, bh * 0.9), np.zeros((5, 2), np.float32), 0.61)
+    face = second_look(yunet, np.ascontiguousarray(canvas[..., ::-1]), rough)
+    points = (FIVE - [110, 0]) * scale + [x, y]
+    assert np.abs(face.landmarks - points).max() < 0.07 * bw
+    assert face.score > 0.8
+    assert overlap(face.box, (bx, by, bw, bh)) > 0.6
+
+
+def test_a_second_look_that_finds_nothing_changes_nothing(yunet: Detector) -> None:
+    for box in ((10.0, 10.0, 50.0, 60.0), (900.0, 900.0, 50.0, 60.0), (-90.0, -90.0, 40.0, 40.0),
+                (5.0, 5.0, 0.0, 9.0), (5.0, 5.0, 1.0, 90.0)):  # fmt: skip
+        rough = Detection(box, np.ones((5, 2), np.float32), 0.7)
+        assert second_look(yunet, np.full((200, 300, 3), 70, np.uint8), rough) is rough
 
 
 class OnlySquares:
@@ -108,6 +144,7 @@ class OnlySquares:
         return [self.detect(p) for p in pictures]
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2600), st.integers(0, 1900), st.integers(24, 90))
 def test_what_is_smaller_than_the_overlap_lies_whole_in_some_tile(x: int, y: int, side: int) -> None:
     bgr = np.zeros((2000, 2700, 3), np.uint8)
