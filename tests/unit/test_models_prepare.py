@@ -89,7 +89,7 @@ def test_a_member_is_taken_out_of_a_bundle():
 
 
 def embedder(flatten: bool = True) -> bytes:
-    """A convolution, flattened and multiplied to four numbers, as embedders end; without ``flatten``, without an end."""
+    """A convolution, flattened and multiplied to four numbers, as embedders end; or just the convolution."""
     weights = {
         "w": RNG.normal(size=(6, 3, 3, 3)).astype(np.float32),
         "m": RNG.normal(size=(6 * 36, 4)).astype(np.float32),

@@ -21,7 +21,7 @@ from stills.models.heads import load_head
 from stills.vision import ATTRIBUTE_MODELS, make_attributes, make_detector
 from stills.vision.attributes import FaceCrop
 from stills.vision.attributes.age import YEARS, years_and_spread
-from stills.vision.attributes.chips import DLIB_MEAN, both_ways, dlib_chip, dlib_input, tempered
+from stills.vision.attributes.chips import DLIB_MEAN, both_ways, dlib_chip, dlib_input, five_points, tempered
 from stills.vision.attributes.emotion import FerEmotion, muscles
 from stills.vision.attributes.ethnicity import LABELS, EthnicityHead
 from stills.vision.expression import EMOTIONS
@@ -78,6 +78,31 @@ def test_at_the_edge_the_picture_goes_on():
     plain = np.full((90, 80, 3), (10, 120, 200), np.uint8)
     outside = dlib_chip(FaceCrop(plain, BOX, (FIVE - [195, 100]).astype(np.float32)), 64)
     assert (outside == (10, 120, 200)).all()
+
+
+class Points:
+    """A mesh of which only the five points count."""
+
+    def __init__(self, five, presence):
+        self.presence = presence
+        self.points = np.full((478, 3), -1e6, np.float32)
+        for corner, point in zip((33, 133), (five[0] - [8, 0], five[0] + [8, 0]), strict=True):
+            self.points[corner, :2] = point
+        for corner, point in zip((362, 263), (five[1] - [8, 0], five[1] + [8, 0]), strict=True):
+            self.points[corner, :2] = point
+        for index, point in zip((4, 61, 291), five[2:], strict=True):
+            self.points[index, :2] = point
+
+
+def test_a_mesh_that_fits_places_the_face():
+    """The detector's points depend on the size at which it saw the face."""
+    shifted = FIVE + np.array([6, -5])
+    np.testing.assert_allclose(five_points(face(landmarks=shifted, mesh=Points(FIVE, 0.9))), FIVE)
+    for doubtful in (0.2, float("nan")):
+        np.testing.assert_allclose(five_points(face(landmarks=shifted, mesh=Points(FIVE, doubtful))), shifted)
+    by_mesh = dlib_chip(face(landmarks=shifted, mesh=Points(FIVE, 0.9)), 64)
+    assert np.array_equal(by_mesh, dlib_chip(face(), 64))
+    assert not np.array_equal(by_mesh, dlib_chip(face(landmarks=shifted), 64))
 
 
 def test_input_is_rgb_about_the_mean():

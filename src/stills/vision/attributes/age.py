@@ -19,11 +19,11 @@ YEARS: NDArray[np.float64] = np.array([0.25, *range(1, 81)])
 """What its 81 outputs stand for; the first are the infants."""
 YEARS.setflags(write=False)
 
-SPREAD_OF_NETWORK = 0.53
-SPREAD_OF_AGE = 1.63
-"""The spread is √((a·s)² + b²·age), s the standard deviation of what the network thinks possible. By itself s is far too
-small: a third of the ages lie within it. The second part is what it does not know of, and grows with the age as the
-looks of people of one age do. Most likely values (normal errors) on one half of the evaluation faces; see
+SPREAD_OF_NETWORK = 0.94
+SPREAD_OF_AGE = 1.45
+"""The spread is √((a·s)² + b²·age), s the standard deviation of what the network thinks possible. By itself s is far
+too small: a third of the ages lie within it. The second part is what it does not know of, and grows with the age as
+the looks of people of one age do. Most likely values (normal errors) on one half of the evaluation faces; see
 ``benchmarks/attribute_fit.py``."""
 
 

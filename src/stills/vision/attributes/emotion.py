@@ -20,8 +20,8 @@ from stills.vision.expression import EMOTIONS, MiniXception, expression_chip
 SHIFTS = (-0.05, 0.0, 0.05)
 """How far down the face lies in each chip, in sides: boxes of detectors differ by as much."""
 
-TEMPERATURE = 1.04
-WEIGHT = 1.04
+TEMPERATURE = 1.05
+WEIGHT = 1.12
 """How sure the network's mean is allowed to be, and what the muscles weigh (a coefficient of 1 adds this to the log
 odds): most likely values on one half of the evaluation faces; see ``benchmarks/attribute_fit.py``."""
 

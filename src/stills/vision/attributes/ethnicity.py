@@ -17,7 +17,7 @@ from stills.models.session import Session
 from stills.types import Attribute
 from stills.vision.align import align_face
 from stills.vision.attributes import FaceCrop
-from stills.vision.attributes.chips import batches
+from stills.vision.attributes.chips import batches, five_points
 
 OUTPUT = "pooled"
 """SFace's last feature map averaged over space, which ``models.prepare`` gives beside the embedding."""
@@ -55,7 +55,7 @@ class EthnicityHead:
         """
         ethnicity = np.empty((len(faces), len(LABELS)), np.float32)
         for where, part in batches(faces, BATCH):
-            chips = np.stack([align_face(face.bgr, face.landmarks, replicate=True) for face in part])
+            chips = np.stack([align_face(face.bgr, five_points(face), replicate=True) for face in part])
             rgb = np.ascontiguousarray(chips[..., ::-1].transpose(0, 3, 1, 2), np.float32)
             pooled = self._session.run({self._input: rgb})[OUTPUT]
             ethnicity[where] = self._head.probabilities(pooled)[:, self._order]
