@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.accuracy import accuracy, baseline
+from benchmarks.attributes import attributes
+from benchmarks.batch_memory import batch_memory
 from benchmarks.bench import Bench
 from benchmarks.clustering import clustering
 from benchmarks.corpus import ROOT, Corpus
@@ -52,8 +54,10 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "keyframes": keyframes,
     "keyframes-speed": keyframes_speed,
     "keyframes-memory": keyframes_memory,
+    "batch-memory": batch_memory,
     "ssim": ssim,
     "thumbnails": thumbnails,
+    "attributes": attributes,
     "detectors": detectors,
 }
 """All sections, in the order of the page."""
