@@ -27,8 +27,9 @@ FILMS = 20
 GROWTH = 1.1
 """Most memory while and after the last film, as a multiple of that of the first."""
 
-_PARTS = ("b00.mp4", "b05.mp4", "b06.mp4", "b19.mp4")
-"""Parts of the long film, some 8 s each: four have 24 orders, so films differ and their work does not."""
+_PARTS = tuple(f"b{number:02}.mp4" for number in (0, 3, 4, 6, 10, 11, 13, 16, 23))
+"""Parts of the long film, some 11 s each, together as long as a trailer: in another order each time, so that films
+differ and their work does not."""
 _MEGABYTE = 1e6
 
 
@@ -54,8 +55,8 @@ def batch_memory(bench: Bench) -> Section:
     ]
     columns = ("film", f"peak, {kind} sum, MB", "peak so far, MB", "after it, MB")
     remark = (
-        f"`stills batch --recipe cast --attributes age,gender` over {FILMS} films of 32 s (720p) with a poster each, "
-        "which are four parts of `long` in another order each time: all are the same work. From the end of a film to "
+        f"`stills batch --recipe cast --attributes age,gender` over {FILMS} films of 98 s (720p) with a poster each, "
+        "which are nine parts of `long` in another order each time: all are the same work. From the end of a film to "
         f"that of the next, looked at every {1000 * INTERVAL:.0f} ms over all processes; workers stay from film to "
         f"film. Half of the peaks lie under {median(peaks):.0f} MB, half of the levels after a film under "
         f"{median(levels):.0f} MB."

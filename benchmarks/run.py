@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.accuracy import accuracy, baseline
+from benchmarks.annotate import annotate
 from benchmarks.attributes import attributes
 from benchmarks.batch_memory import batch_memory
 from benchmarks.bench import Bench
@@ -57,6 +58,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "batch-memory": batch_memory,
     "ssim": ssim,
     "thumbnails": thumbnails,
+    "annotate": annotate,
     "attributes": attributes,
     "detectors": detectors,
 }

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stills.index.pictures import PictureReading
     from stills.scan.cover import CoverReading
     from stills.vision.attributes import AttributeModel
+    from stills.vision.detect import Detector
 
 TRIM_BYTES = 4 << 20
 """Free memory at the end of a worker's heap that it keeps."""
@@ -99,6 +100,8 @@ def read_picture(
     report(0)
     _settle()
     vision = _vision(parameters, frozenset(("faces", *attributes)))
+    # Pictures have any size. A graph keeps what it made for each, 2.5 MB in YuNet, so theirs goes with the picture.
+    vision = replace(vision, detector=_detector(parameters))
     models = {name: getattr(parameters, name) for name in ("detector", "embedder", "attributes_model")}
     return read_faces(path, vision, max_pixels=max_pixels, models=models, on_step=lambda: report(0))
 
@@ -140,10 +143,8 @@ def _vision(parameters: ScanParameters, layers: Collection[Layer]) -> Vision:
     one_size = p.follow_side == p.detect_side
     key = (p.device, p.precision, score, one_size, p.detector, p.embedder)
     if not _loaded or _loaded[0].key != key:
-        finds, tells = stack_of("detector", p.detector), stack_of("embedder", p.embedder)
-        detectors = [
-            make_detector(p.detector, *_sessions(finds, p), score_threshold=score) for _ in range(1 if one_size else 2)
-        ]
+        tells = stack_of("embedder", p.embedder)
+        detectors = [_detector(p) for _ in range(1 if one_size else 2)]
         embedder = make_embedder(p.embedder, *_sessions(tells, p))
         landmarker = make_landmarker(_session("landmarks", parameters), _session("blendshapes", parameters))
         _loaded[:] = [_Loaded(key, Vision(detectors[0], detectors[-1], embedder, landmarker))]
@@ -160,6 +161,11 @@ def _vision(parameters: ScanParameters, layers: Collection[Layer]) -> Vision:
         attributes=tuple(loaded.attributes[stack] for stack in wanted),
         asked=attributes_in(layers),
     )
+
+
+def _detector(parameters: ScanParameters) -> Detector:
+    p = parameters
+    return make_detector(p.detector, *_sessions(stack_of("detector", p.detector), p), score_threshold=p.detect_score)
 
 
 def _sessions(stack: Stack, parameters: ScanParameters) -> list[Session]:
@@ -184,6 +190,9 @@ def _settle() -> None:
     import cv2
 
     cv2.setNumThreads(1)  # a worker is one core's work; more threads would fight the other workers
+    # OpenVINO keeps what oneDNN makes for each size of input. oneDNN's own copy, of up to 1024 kernels, would outlive
+    # the graphs: 30 MB after one poster, and more with every further size. Scans are as fast without.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and needs none
         if mallopt is not None:
