@@ -62,8 +62,8 @@ def annotate(bench: Bench) -> Section:
     data["memory"] = peaks
     remark = (
         "Whole processes, the film scanned before: start, index, selection, decoding, drawing, encoding. Encoder, "
-        f"preset ({PRESET}) and quality (CRF {CRF}) are the same in the first two rows, on all cores; the plain way writes no "
-        "sound (the films have none). A first run scans as well: see the sections above."
+        f"preset ({PRESET}) and quality (CRF {CRF}) are the same in the first two rows, on all cores; the plain way "
+        "writes no sound (the films have none). A first run scans as well: see the sections above."
     )
     return Section("annotate", "Annotated video", tuple(tables), tuple(checks), (remark,), data=data)
 
