@@ -21,13 +21,13 @@ from stills.errors import printable
 from stills.files import atomic_write
 from stills.render.embed import edge_for
 from stills.render.view import Problem, VideoView, damaged, found_in_all, video_view
-from stills.render.view_cast import inferred_words
-from stills.render.view_films import films_view
 from stills.render.view_frames import shown_count
 from stills.render.view_pictures import Links
 
 if TYPE_CHECKING:
     import jinja2
+
+    from stills.render.view_films import FilmsView
 
 REPORT_NAME = "report.html"
 FAILURES = Path(".stills") / "failures.json"
@@ -81,14 +81,33 @@ def report_page(out: Path) -> str:
             problems=found.problems,
             found=found_in_all(videos),
             inferred=inferred,
-            inferred_words=inferred_words(inferred) if inferred else "",
-            films=films_view([video.film for video in videos if video.film is not None]),
+            inferred_words=_inferred_words(inferred),
+            films=_films(videos),
             policy=policy,
             style=style,
             script=script,
             version=__version__,
         )
     )
+
+
+def _inferred_words(names: set[str]) -> str:
+    """What models inferred, in words; nothing where nothing was."""
+    if not names:
+        return ""
+    from stills.render.view_cast import inferred_words
+
+    return inferred_words(names)
+
+
+def _films(videos: list[VideoView]) -> FilmsView | None:
+    """The overview of all casts; None where there are not several."""
+    films = [video.film for video in videos if video.film is not None]
+    if len(films) < 2:
+        return None
+    from stills.render.view_films import films_view
+
+    return films_view(films)
 
 
 def find_results(out: Path) -> Found:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stills.errors import printable
 from stills.render.names import base_name
-from stills.render.view_cast import CastView, FilmSums, cast_view, film_sums
 from stills.render.view_frames import (
     FRAME_RECIPES,
     FramesView,
@@ -22,6 +21,9 @@ from stills.render.view_people import PersonView, people_views, why_nobody
 from stills.render.view_pictures import Links, PictureView, named_pictures, picture_view
 from stills.render.view_signals import SignalsView, signals_view
 from stills.render.view_words import at, count, length, percent, running_time, size
+
+if TYPE_CHECKING:  # a report without a cast is spared a tenth of a second
+    from stills.render.view_cast import CastView, FilmSums
 
 _CODECS = {"h264": "H.264", "hevc": "H.265", "av1": "AV1", "vp8": "VP8", "vp9": "VP9", "mpeg4": "MPEG-4"}
 _HDR = {"none": "SDR", "pq": "HDR (PQ)", "hlg": "HDR (HLG)"}
@@ -157,7 +159,15 @@ def _recipe(document: Mapping[str, Any]) -> str:
 
 
 def _film(anchor: str, path: str, document: dict[str, Any]) -> FilmSums:
+    from stills.render.view_cast import film_sums
+
     return film_sums(f"#{anchor}", printable(base_name(str(document["video"]["path"]))) or path, document)
+
+
+def _cast(anchor: str, document: dict[str, Any], people: list[PersonView], links: Links, edge: int) -> CastView:
+    from stills.render.view_cast import cast_view
+
+    return cast_view(anchor, document, people, links, edge)
 
 
 def _section(anchor: str, name: str, document: dict[str, Any], links: Links, edge: int) -> Section:
@@ -165,8 +175,13 @@ def _section(anchor: str, name: str, document: dict[str, Any], links: Links, edg
     href = links.href(name)
     if recipe in ("people", "cast"):
         people = people_views(anchor, document, links, edge)
-        cast = cast_view(anchor, document, people, links, edge) if recipe == "cast" else None
-        return Section(recipe, href, "" if people else why_nobody(document), people=people, cast=cast)
+        return Section(
+            recipe,
+            href,
+            "" if people else why_nobody(document),
+            people=people,
+            cast=_cast(anchor, document, people, links, edge) if recipe == "cast" else None,
+        )
     files = tuple(extra_files(document, links))
     if recipe in FRAME_RECIPES:
         frames = frames_view(anchor, recipe, document, links, edge)
