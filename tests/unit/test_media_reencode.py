@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from media_factory import Movie, frame_number, make, moving_picture
 from stills.errors import CorruptVideoError, OutputError
+from stills.media.color import yuv_to_rgb
 from stills.media.decode import decode
 from stills.media.probe import probe, probe_with_packets
 from stills.media.reencode import Reencoded, Threads, reencode
-from stills.media.upright import YuvPicture
+from stills.media.upright import Upright, YuvPicture
 
 
 def again(source: Path, edit: Any = None, **options: Any) -> tuple[Path, Reencoded]:
@@ -262,3 +264,21 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
     two = pictures(again(source, threads=Threads(3, 2))[0])
     assert len(one) == len(two)
     assert max(np.abs(a.astype(int) - b).mean() for a, b in zip(one, two, strict=True)) < 2
+
+
+@pytest.mark.parametrize("transfer", [16, 18], ids=["pq", "hlg"])
+def test_tones_are_those_of_pictures(tmp_path: Path, transfer: int) -> None:
+    source = make(
+        tmp_path / "film.mp4",
+        Movie(width=128, height=96, frames=3, pixel_format="yuv420p10le", transfer=transfer, matrix=9),
+    )
+    info = probe(source)
+    upright = Upright(info, tmp_path)
+    for frame in decode(source, info):
+        _, picture = upright.frame(frame)
+        large = [cv2.resize(plane, (128, 96), interpolation=cv2.INTER_CUBIC) for plane in (picture.u, picture.v)]
+        rgb = yuv_to_rgb([picture.y, *large], "bt709", False)
+        apart = np.abs(rgb.astype(int) - frame.picture())
+        assert apart.mean() < 3  # most of it from colour at half resolution, at the edges of the test picture
+        assert np.median(apart) <= 1
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]

@@ -119,7 +119,7 @@ class _Work:
         self._source, self._info, self._target, self._edit = source, info, target, edit
         self._threads, self._comment, self._on_step = threads, comment, on_step
         self.result = Reencoded()
-        self._upright = Upright(info)
+        self._upright = Upright(info, target.parent)
         self._tracks: list[AudioTrack] = []
         self._last = info.start_pts
         self._seconds = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from stills.media import color, planes
 from stills.media.frame import DecodedFrame
 from stills.media.look import FrameLook
+from stills.media.tone import ToneMapper
 from stills.types import VideoInfo
 
 if TYPE_CHECKING:
@@ -77,9 +79,12 @@ class Upright:
     BT.709 of limited range, HDR tone-mapped as all pictures are. A frame of another size than the first is scaled.
     """
 
-    def __init__(self, info: VideoInfo) -> None:
-        """For the video that ``info`` describes."""
+    def __init__(self, info: VideoInfo, folder: Path) -> None:
+        """For the video that ``info`` describes; ``folder`` is for temporary files."""
         self._look = FrameLook.of(info)
+        self._tones: ToneMapper | None = None
+        if info.hdr != "none":
+            self._tones = ToneMapper(info.hdr, info.color_space, info.color_range == "full", folder)
         self.width, self.height = info.width + info.width % 2, info.height + info.height % 2
         self._keeps = info.hdr == "none" and info.color_space in _CODES and not info.pixel_format.startswith("gray")
         self.space = info.color_space if self._keeps else "bt709"
@@ -101,8 +106,11 @@ class Upright:
         frame = VideoFrame(self.width, self.height, "yuv420p")
         targets = [planes.plane_rows(frame, index) for index in range(3)]
         form = source.format
-        if self._keeps and len(form.components) >= 3 and not form.is_rgb and not form.has_palette:
-            if form.name not in _DIRECT:
+        yuv = len(form.components) >= 3 and not form.is_rgb and not form.has_palette
+        if yuv and (self._keeps or self._tones is not None):
+            if self._tones is not None:
+                source = self._tones.convert(source)
+            elif form.name not in _DIRECT:
                 source = color.converted(source, "yuv420p", look.space, look.full_range)
             width, height = look.coded(look.width, look.height)
             for index, target in enumerate(targets):
