@@ -14,7 +14,7 @@ from index_samples import face, identity, make_index, track
 from render_samples import person
 from render_samples import pick as a_pick
 from stills.index.index import Index
-from stills.select.paths import FacePath, face_paths
+from stills.select.paths import LINGER_S, FacePath, face_paths
 from stills.types import PeopleSelection
 
 
@@ -155,3 +155,12 @@ def test_what_is_swept_covers_where_it_was_and_will_be() -> None:
     assert (x, x + width) == pytest.approx((140, 220), abs=0.01)
     assert path.swept(5.0, 0.1) is None
     assert math.isclose(path.swept(path.start, 0.1)[0], 100, abs_tol=0.01)  # type: ignore[index]
+
+
+def test_a_mark_does_not_wait_for_the_next_look_where_the_face_has_gone() -> None:
+    looks = [1.0, 1.25, 2.5]
+    index = make_index(moving([1.0, 1.25], [100, 110]), duration=3.0, cuts=(0.5,), analysed=looks)
+    path = only(face_paths(index, selected(index, [0])))
+    assert path.start == 0.5  # the shot begins there: it was there from the start, as far as anybody knows
+    assert path.end == pytest.approx(1.25 + LINGER_S)
+    assert only(face_paths(index, selected(index, [0]), reach=0.1)).end == pytest.approx(1.875 + 0.1)

@@ -28,6 +28,10 @@ JITTER = (0.06, 0.06, 0.12, 0.12)
 centre in widths and heights of the box, of the size in its logarithm. A sample is never moved by more than a quarter of
 it: 1.5 % of a face."""
 
+LINGER_S = 0.15
+"""Seconds for which a mark stands where a face was seen first or last, if the shot goes on without it: a face that comes
+or goes moves, and a box that waits for the next look would float over nothing."""
+
 NEIGHBOUR_S = 1.0
 """Samples farther apart than this say nothing about each other's jitter."""
 
@@ -174,11 +178,17 @@ def _shot_of(clock: Clock, time: float) -> int:
 
 
 def _reaching(clock: Clock, span: Span, times: NDArray[np.float64], reach: float) -> Span:
-    """``span`` widened by ``reach`` inside the shot; its end lies behind the last sample in any case."""
-    shot = _shot_of(clock, float(times[0]))
-    start = max(min(float(clock.starts[shot]), span[0]), span[0] - reach)
-    end = min(max(float(clock.ends[shot]), span[1]), span[1] + reach)
-    last = float(times[-1])
+    """``span`` widened by ``reach`` inside the shot; its end lies behind the last sample in any case.
+
+    Without a reach it is no longer than ``LINGER_S`` beyond the samples, except up to where the shot begins and ends.
+    """
+    first, last = float(times[0]), float(times[-1])
+    shot = _shot_of(clock, first)
+    begins, ends = min(float(clock.starts[shot]), span[0]), max(float(clock.ends[shot]), span[1])
+    start, end = max(begins, span[0] - reach), min(ends, span[1] + reach)
+    if not reach:
+        start = start if start <= begins else max(start, first - LINGER_S)
+        end = end if end >= ends else min(end, last + LINGER_S)
     return start, end if end > last else math.nextafter(last, math.inf)
 
 
