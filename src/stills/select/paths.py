@@ -29,8 +29,8 @@ centre in widths and heights of the box, of the size in its logarithm. A sample 
 it: 1.5 % of a face."""
 
 LINGER_S = 0.15
-"""Seconds for which a mark stands where a face was seen first or last, if the shot goes on without it: a face that comes
-or goes moves, and a box that waits for the next look would float over nothing."""
+"""Seconds for which a mark stands where a face was seen first or last, if the shot goes on without it: a face that
+comes or goes moves, and a box that waits for the next look would float over nothing."""
 
 NEIGHBOUR_S = 1.0
 """Samples farther apart than this say nothing about each other's jitter."""
