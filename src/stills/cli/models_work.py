@@ -26,7 +26,8 @@ def show_list(events: Events, *, quiet: bool) -> int:
         ("name", "task", "licence", "size", "state", ""),
         [
             (
-                r.entry.name, r.entry.task, r.entry.licence, f"{r.entry.size / 1e6:.1f} MB" if r.entry.size else "?", r.state,
+                r.entry.name, r.entry.task, r.entry.licence,
+                f"{r.entry.size / 1e6:.1f} MB" if r.entry.size else "?", r.state,
                 "" if r.entry.name in DEFAULT_STACK else "only where asked for",
             )
             for r in rows
