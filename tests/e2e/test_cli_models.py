@@ -9,6 +9,8 @@ import pytest
 from stills.cli import main
 from stills.models.store import pull
 
+pytestmark = pytest.mark.slow
+
 Lines = list[dict]
 
 

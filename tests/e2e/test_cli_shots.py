@@ -20,6 +20,8 @@ from command import environment, stills
 from stills.media.encode import write_video
 from stills.render.documents import schema_of
 
+pytestmark = pytest.mark.slow
+
 RATE = 25
 SIZE = (320, 180)
 

@@ -18,6 +18,8 @@ from stills.media.encode import write_video
 from stills.render.report import build_report
 from stills.types import Estimate
 
+pytestmark = pytest.mark.slow
+
 FILMS = ("Dinner.mp4", f"{HOSTILE}", "a-name-without-any-blank-" * 4 + ".mp4")
 
 

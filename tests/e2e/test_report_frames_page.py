@@ -16,6 +16,8 @@ from stills.render.report import build_report
 from stills.render.results import people_document, to_json
 from stills.render.timeline_values import timeline
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "a\"><script>document.title='broken in'</script><img src=x onerror=alert(1)>.mkv"
 DURATION = 225.25
 

@@ -23,6 +23,8 @@ from stills.errors import (
 )
 from stills.media.sandbox import Limits, Pool, Task
 
+pytestmark = pytest.mark.slow
+
 TASKS = "faults.sandbox_tasks:"
 SOON = 20.0  # seconds; what is waited for takes milliseconds
 

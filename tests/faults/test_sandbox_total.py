@@ -9,6 +9,8 @@ from stills.errors import MemoryLimitError
 from stills.media.sandbox import Limits, Pool, Task
 from stills.media.sandbox_memory import memory_of
 
+pytestmark = pytest.mark.slow
+
 TASKS = "faults.sandbox_tasks"
 
 

@@ -214,6 +214,7 @@ def test_a_write_that_fails_changes_nothing(out: Path, monkeypatch: pytest.Monke
     assert not list(out.rglob(".stills-tmp-*"))
 
 
+@pytest.mark.slow
 def test_ten_thousand_films(tmp_path: Path) -> None:
     for number in range(10_000):
         keep(tmp_path, f"F{number:05}", number, status="skipped")

@@ -13,6 +13,8 @@ from benchmarks.ssim import _stretch
 
 from stills.media.encode import write_video
 
+pytestmark = pytest.mark.slow
+
 
 def _picture(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 255, (36, 64), np.uint8)

@@ -170,6 +170,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (CORPUS / "edge.tar").is_file(), reason="the evaluation corpus is not here")
 def test_every_edge_file_is_told_right(tmp_path):
     """In a child process, as a decoder may die: each line of it answers for one file."""

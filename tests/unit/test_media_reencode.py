@@ -19,6 +19,8 @@ from stills.media.probe import probe, probe_with_packets
 from stills.media.reencode import Reencoded, Threads, reencode
 from stills.media.upright import Upright, YuvPicture
 
+pytestmark = pytest.mark.slow
+
 
 def again(source: Path, edit: Any = None, **options: Any) -> tuple[Path, Reencoded]:
     target = source.with_name("again.mp4")

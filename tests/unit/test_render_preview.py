@@ -28,6 +28,7 @@ def frames_of(data: bytes) -> tuple[list[NDArray[np.uint8]], list[int], Image.Im
     return pictures, durations, image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_moments_and_fades_have_their_durations(kind: PreviewKind) -> None:
     pictures, durations, image = frames_of(preview(SCENES, kind))
@@ -56,6 +57,7 @@ def test_the_same_pictures_give_the_same_bytes(kind: PreviewKind) -> None:
     assert preview([s.astype(np.uint16) * 257 for s in SCENES[:2]], kind, edge=160) == once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_large_ones_are_made_smaller(kind: PreviewKind) -> None:
     noise = [np.random.default_rng(n).integers(0, 255, (135, 240, 3), np.uint8) for n in range(2)]
@@ -68,6 +70,7 @@ def test_large_ones_are_made_smaller(kind: PreviewKind) -> None:
     assert frames_of(preview(noise, kind, max_bytes=1))[0][0].shape == (74, 132, 3)
 
 
+@pytest.mark.slow
 def test_a_film_of_many_moments_stays_small() -> None:
     assert len(preview([picture(1280, 720, n) for n in range(12)], "gif")) <= 2_000_000
 

@@ -24,6 +24,7 @@ def ranked(selection):
     return [p.pts for p in sorted(selection.frames, key=lambda p: p.rank)]
 
 
+@pytest.mark.slow
 def test_every_target_is_met_exactly_and_nested():
     whole = select_keyframes(PANS, KeyframesOptions(target=200))
     assert whole.distinct >= 200

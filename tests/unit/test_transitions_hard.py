@@ -14,6 +14,8 @@ import pytest
 
 from stills.vision.transitions import THUMB_SIZE, ShotChange, find_changes
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT = 192, 108
 SEEDS = (1, 3, 4)
 
