@@ -88,7 +88,7 @@ class PlainResult(KeyframesResult):
         self._noted.clear()
         with scanner_for(self._scanner, self.settings) as scanner:
             options = output_options(self.settings)
-            scanner.fit((), self.video)
+            scanner.fit((), self.video, cancel=cancel)
             run = PlainRun(self.video, self.packets, self.pts, self.settings, options, scanner, noted=self._noted)
             document = self._document()
 

@@ -44,6 +44,12 @@ TRIM_BYTES = 4 << 20
 LARGE_BYTES = 256 << 10
 """Blocks from this size, frames among them, are the system's own and go back to it when they are freed."""
 
+LISTED_VIDEOS = 8
+"""Videos whose packets a worker keeps: it goes from one to another while several are under way."""
+
+LISTED_PACKETS = 400_000
+"""Packets that it keeps of all of them but the newest: at 42 bytes and as much again for what follows, 30 MB."""
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
@@ -57,7 +63,7 @@ class _Loaded:
 
 
 _loaded: list[_Loaded] = []  # at most one: a worker keeps its models between segments
-_listed: list[tuple[tuple[str, int, int, int], PacketIndex]] = []  # at most one, by path, size, time of change, stream
+_listed: dict[tuple[str, int, int, int], PacketIndex] = {}  # by path, size, time of change, stream; the newest last
 
 
 def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
@@ -129,9 +135,15 @@ def _packets(path: str, video: VideoInfo) -> PacketIndex:
     """The packets of ``path``, kept for the next pictures of it: listing those of a film takes 0.1 s and more."""
     about = os.stat(path)
     key = (path, about.st_size, about.st_mtime_ns, video.stream_index)
-    if not _listed or _listed[0][0] != key:
-        _listed[:] = [(key, packets_of(path, video))]
-    return _listed[0][1]
+    packets = _listed.pop(key, None)
+    if packets is None:
+        packets = packets_of(path, video)
+    while _listed and (
+        len(_listed) >= LISTED_VIDEOS or len(packets) + sum(map(len, _listed.values())) > LISTED_PACKETS
+    ):
+        del _listed[next(iter(_listed))]
+    _listed[key] = packets
+    return packets
 
 
 def _vision(parameters: ScanParameters, layers: Collection[Layer]) -> Vision:
