@@ -178,6 +178,37 @@ class IndexFormatError(StillsError):
     code = "index"
 
 
+class StateError(StillsError):
+    """The database that holds the state of a library cannot be used: damaged, of another version, gone."""
+
+    code = "state"
+
+
+class StateUnavailableError(StateError):
+    """The state's database does not answer now: locked by another process, no connection."""
+
+    retryable = True
+
+
+class NoStateError(StateError):
+    """There is no state yet: nothing was ever run on this output folder."""
+
+    code = "no-state"
+
+
+class RunActiveError(StillsError):
+    """Another run is at work on the same output folder."""
+
+    code = "busy"
+    retryable = True
+
+
+class FencedError(StillsError):
+    """This work was given to somebody else meanwhile: its lease ran out, or its video changed. Its result is void."""
+
+    code = "fenced"
+
+
 class StrictError(StillsError):
     """A fallback was needed and ``--strict`` forbids them."""
 
