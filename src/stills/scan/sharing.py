@@ -74,6 +74,7 @@ class VideoMemory:
         self._settings = settings
         self._workers = workers
         self._models = models
+        self._at_once = settings.jobs.at_once or workers + 1
         self._most = (settings.limits.max_memory or 0) * MB
         self._at_rest = PARENT + REPORT + SERVER + models * SERVER_MODELS + workers * (WORKER + models * MODELS)
         if self._at_rest > self._most:
@@ -104,9 +105,9 @@ class VideoMemory:
                         if share is not None:
                             self._under_way.append(share)
                             return share
-                    self._changed.wait(_LOOK_S)
                     if cancel is not None:
                         cancel.check()
+                    self._changed.wait(_LOOK_S)
             finally:
                 self._waiting.remove(place)
                 self._changed.notify_all()
@@ -119,33 +120,39 @@ class VideoMemory:
                 self._changed.notify_all()
 
     def _choose(self, video: VideoInfo, others: list[Share], *, everything: bool = False) -> Share | None:
-        """The best that fits beside ``others``: as many workers at once as can be, then as large buffers as can be."""
+        """The best that fits beside ``others``: as many workers at once as can be, then as large buffers as can be.
+
+        No more than would do for as many videos like it as are to be under way, where that many can be.
+        """
         if any(share.everything for share in others):
             return None
+        shares = self._shares(video, everything=everything)
+        if not everything:
+            shares = [share for share in shares if self._fits([share] * self._at_once)] or shares
+        return next((share for share in shares if self._fits([*others, share])), None)
+
+    def _shares(self, video: VideoInfo, *, everything: bool) -> list[Share]:
+        """All that may be chosen for ``video``, the best first."""
         cost = cost_of(video, self._settings, models=self._models)
-        here = ANOTHER if others else 0
-        for count, size in choices(self._workers, self._settings.limits.buffer_size * MB, cost.frame):
-            in_worker = cost.decoder + size // 2
-            mb = self.worker_mb - (self._models * MODELS / (1 << 20) if everything else 0)  # models stay loaded
-            budget = Budget(count, mb, size // 2, size)
-            share = Share(budget, in_worker, here + cost.pictures(size), everything)
-            if self._at_rest + self._needed([*others, share]) <= self._most:
-                return share
-        return None
+        mb = self.worker_mb - (self._models * MODELS / (1 << 20) if everything else 0)  # models stay loaded
+        return [
+            Share(Budget(count, mb, size // 2, size), cost.decoder + size // 2, cost.pictures(size), everything)
+            for count, size in choices(self._workers, self._settings.limits.buffer_size * MB, cost.frame)
+        ]
 
     def _least(self, video: VideoInfo) -> int:
         cost = cost_of(video, self._settings, models=self._models)
         return cost.decoder + cost.pictures(0)
 
-    def _needed(self, shares: list[Share]) -> int:
-        """Bytes that ``shares`` take at most: with the workers all at those videos whose frames are the largest."""
-        needed = sum(share.here for share in shares)
+    def _fits(self, shares: list[Share]) -> bool:
+        """Whether ``shares`` stay within the limit, with all workers at those videos whose frames are the largest."""
+        needed = self._at_rest + sum(share.here for share in shares) + ANOTHER * (len(shares) - 1)
         free = self._workers
         for share in sorted(shares, key=lambda one: -one.in_worker):
             count = min(free, share.budget.workers)
             needed += count * share.in_worker
             free -= count
-        return needed
+        return needed <= self._most
 
     @property
     def worker_mb(self) -> float:
