@@ -25,6 +25,7 @@ from benchmarks.memory import memory
 from benchmarks.quality import quality
 from benchmarks.real import real
 from benchmarks.results import Check, Section, replace_between, targets_markdown
+from benchmarks.scaling import scaling
 from benchmarks.shots import shots
 from benchmarks.speed import again, speed, workers
 from benchmarks.ssim import ssim
@@ -42,6 +43,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "again": again,
     "memory": memory,
     "workers": workers,
+    "scaling": scaling,
     "accuracy": accuracy,
     "real": real,
     "quality": quality,
