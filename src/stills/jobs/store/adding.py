@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, insert, or_, select, update
 
 from stills.jobs.store.identity import normalise_source, source_key
 from stills.jobs.store.records import Decision, Fingerprint, Reason, Run, State, VideoRow
@@ -74,8 +74,7 @@ def add(at: Session, run: Run, rows: Sequence[VideoRow], rule: Rule) -> list[Dec
     unique = list({values["key"]: values for values in fresh}.values())
     if unique:
         common = {"library_id": at.library, "batch": run.batch, "added_at": at.wall()}
-        ready = bindparam("wait", type_=VideoRecord.ready_tick.type) + at.tick()
-        at.connection.execute(insert(VideoRecord).values(**common, ready_tick=ready), unique)
+        at.connection.execute(insert(VideoRecord).values(**common, ready_tick=_ready(at, "wait")), unique)
     _update(at, rest, batch=run.batch)
     _wait(at, [values for values in rest if values["b_wait"] > 0])
     # Queued anew: whoever still works on the old one is fenced off, and its pieces are worth nothing.
@@ -83,7 +82,7 @@ def add(at: Session, run: Run, rows: Sequence[VideoRow], rule: Rule) -> list[Dec
         at,
         queued,
         batch=run.batch,
-        ready_tick=bindparam("b_wait", type_=VideoRecord.ready_tick.type) + at.tick(),
+        ready_tick=_ready(at, "b_wait"),
         **_ANEW,
     )
     if anew:
@@ -170,9 +169,14 @@ def _update(at: Session, rows: list[dict[str, Any]], **common: Any) -> None:
 def _wait(at: Session, rows: list[dict[str, Any]]) -> None:
     """Have inputs that may still be written wait (again)."""
     if rows:
-        ready = bindparam("b_wait", type_=VideoRecord.ready_tick.type) + at.tick()
         pending = (VideoRecord.id == bindparam("b_id"), VideoRecord.state == "pending")
-        at.connection.execute(update(VideoRecord).where(*pending).values(ready_tick=ready), rows)
+        at.connection.execute(update(VideoRecord).where(*pending).values(ready_tick=_ready(at, "b_wait")), rows)
+
+
+def _ready(at: Session, name: str) -> ColumnElement[float]:
+    """When a video may be claimed that waits so many seconds: at once is 0, so that its priority alone counts."""
+    wait = bindparam(name, type_=VideoRecord.ready_tick.type)
+    return case((wait > 0, wait + at.tick()), else_=0.0)
 
 
 def _numbered(at: Session, decisions: list[Decision]) -> list[Decision]:

@@ -29,7 +29,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from stills.errors import StateError, StateUnavailableError
 from stills.jobs.store.address import Address
@@ -241,8 +242,12 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
-            raise said(getattr(error, "orig", None) or error, self.address) from error
+        except DBAPIError as error:
+            raise said(error.orig or error, self.address) from error
+        except StatementError as error:  # a value that no column takes: the caller's fault, not the database's
+            raise error.orig or error from None
+        except PoolTimeout as error:
+            raise said(error, self.address) from error
         except sqlite3.Error as error:
             raise said(error, self.address) from error
 

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import psutil
 
-_NETWORK = frozenset(
-    ["nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav", "davfs", "davfs2", "afs", "ncpfs", "coda", "ceph", "glusterfs", "lustre", "gpfs", "mmfs", "beegfs", "fhgfs", "panfs", "pvfs2", "orangefs", "gfs", "gfs2", "ocfs2", "weka", "quobyte", "juicefs", "9p", "drvfs", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "fakeowner", "grpcfuse", "osxfs", "macfuse", "osxfuse", "fuse"]
-)
+_NETWORK = frozenset({
+    "nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav", "davfs", "davfs2", "afs", "ncpfs",
+    "coda", "ceph", "glusterfs", "lustre", "gpfs", "mmfs", "beegfs", "fhgfs", "panfs", "pvfs2", "orangefs", "gfs",
+    "gfs2", "ocfs2", "weka", "quobyte", "juicefs", "9p", "drvfs", "virtiofs", "vboxsf", "prl_fs", "vmhgfs",
+    "fakeowner", "grpcfuse", "osxfs", "macfuse", "osxfuse", "fuse",
+})  # fmt: skip
 """Names of file systems whose files are on another machine, or are shared with one (a virtual machine's host)."""
 
-_LOCAL_FUSE = frozenset("fuseblk fuse.ext2 fuse.ext4 fuse.ntfs fuse.ntfs-3g fuse.exfat fuse.fuse-overlayfs".split())  # noqa: SIM905
+_LOCAL_FUSE = frozenset({
+    "fuseblk", "fuse.ext2", "fuse.ext4", "fuse.ntfs", "fuse.ntfs-3g", "fuse.exfat", "fuse.fuse-overlayfs",
+})  # fmt: skip
 """User-space file systems that are on a local disk. Others are taken for remote, as most are: sshfs, rclone, s3fs."""
 
 

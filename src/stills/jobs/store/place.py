@@ -6,7 +6,6 @@ import functools
 import os
 import platform
 import subprocess
-import sys
 import time
 import uuid
 from dataclasses import dataclass
@@ -77,9 +76,9 @@ def _machine() -> str:
 
 
 def _boot() -> str:
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    if sys.platform == "darwin":
+    if platform.system() == "Darwin":
         command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     return f"{uuid.getnode():x}-{psutil.boot_time():.0f}"
@@ -95,7 +94,7 @@ def _namespace(kind: str) -> str:
 def _started(pid: int) -> str | None:
     """When process ``pid`` started; ``None`` where there is none, or only what is left of an ended one."""
     try:
-        if sys.platform == "linux":
+        if platform.system() == "Linux":
             # psutil adds the time of the boot, which moves with the machine's clock; the kernel's own number does not.
             fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
             return None if fields[0] in {"Z", "X"} else fields[19]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import Select, and_, func, select, tuple_
@@ -164,7 +165,11 @@ def _rate(at: Session) -> float | None:
 def _pages(read: Read, query: Select[Any], keys: Sequence[Any]) -> Iterator[Any]:
     """The rows of ``query`` in the order of ``keys``, page by page, each read in a transaction of its own."""
     page = query.order_by(*keys).limit(_PAGE)
-    while rows := read(lambda at, page=page: at.connection.execute(page).all()):
+    while rows := read(partial(_all, query=page)):
         yield from rows
         after = [getattr(rows[-1], key.key) for key in keys]
         page = query.where(tuple_(*keys) > tuple_(*after)).order_by(*keys).limit(_PAGE)
+
+
+def _all(at: Session, query: Select[Any]) -> Sequence[Any]:
+    return at.connection.execute(query).all()
