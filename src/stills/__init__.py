@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from stills._version import __version__
 
 if TYPE_CHECKING:
+    from stills.api.across import people_across
     from stills.api.cast import CastResult, cast
     from stills.api.faces import FacesResult, faces
     from stills.api.keyframes import KeyframesResult, keyframes
@@ -84,6 +85,7 @@ _HOME = {
     "keyframes": "api.keyframes",
     "load_settings": "settings",
     "people": "api.people",
+    "people_across": "api.across",
     "probe": "api.videos",
     "read_manifest": "jobs.manifest",
     "render_report": "api.stored",
@@ -164,6 +166,7 @@ __all__ = [
     "keyframes",
     "load_settings",
     "people",
+    "people_across",
     "probe",
     "read_manifest",
     "render_report",

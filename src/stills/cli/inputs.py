@@ -115,7 +115,7 @@ def _folder(name: str, search: _Search) -> Iterator[Input]:
 def is_output(folder: Path) -> bool:
     """Whether stills wrote this folder: the one of a video, with a result in it."""
     for result in folder.glob("*.json"):
-        if result.name == "batch.json":
+        if result.name in ("batch.json", "across.json"):
             continue  # lies in an output folder, which may be anybody's: the films' folders in it are ours
         try:
             with result.open("rb") as file:

@@ -209,6 +209,12 @@ people_options = _all(
                  help="Keep face embeddings in the local index, or drop them after clustering."),
 )  # fmt: skip
 
+across_options = _all(
+    _option("--across", is_flag=True, help="Recognise people from one video to the next, in all that are in OUT."),
+    _option("--who", multiple=True, metavar="NAME=PHOTO",
+            help="With --across: whom a photo shows is called NAME in all videos. As often as needed."),
+)  # fmt: skip
+
 poster_option = _option(
     "--poster", "posters", multiple=True, metavar="IMG…", type=click.Path(readable=False),
     help="A poster of the film, or several: pictures named behind it are posters, too.",

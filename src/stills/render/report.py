@@ -21,6 +21,7 @@ from stills.errors import printable
 from stills.files import atomic_write
 from stills.render.embed import edge_for
 from stills.render.view import Problem, VideoView, damaged, found_in_all, video_view
+from stills.render.view_across import across_view
 from stills.render.view_cast import inferred_words
 from stills.render.view_films import films_view
 from stills.render.view_frames import shown_count
@@ -65,6 +66,9 @@ def report_page(out: Path) -> str:
             videos.append(video_view(f"v{number}", documents, Links(out, folder), edge))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             found.problems.append(damaged(f"{folder}/{', '.join(documents)}", error))
+    across, problem = across_view(out, {folder: f"v{number}" for number, folder in enumerate(found.results, 1)})
+    if problem is not None:
+        found.problems.append(problem)
     style, script = _asset("report.css"), _asset("report.js")
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -82,6 +86,7 @@ def report_page(out: Path) -> str:
             found=found_in_all(videos),
             inferred=inferred,
             inferred_words=inferred_words(inferred) if inferred else "",
+            across=across,
             films=films_view([video.film for video in videos if video.film is not None]),
             policy=policy,
             style=style,
