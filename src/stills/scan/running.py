@@ -107,7 +107,7 @@ class SegmentRunner:
                         work.hold_bytes,
                     ),
                 ),
-                work.path,
+                work.video.path,
             )
             for key, piece in _in_order(pieces, self.pool.workers).items()
         ]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from stills.addresses import public_name
 from stills.cancel import CancelToken
 from stills.errors import (
     CancelledError,
@@ -19,10 +20,11 @@ from stills.errors import (
 from stills.index.index import Index
 from stills.index.spill import trim_spill
 from stills.index.store import IndexStore
+from stills.media.http_source import CHANGED, CHANGED_REMEDY, ChangedError
 from stills.media.sandbox_tasks import Stopper, Task, TaskResult
-from stills.media.source import content_id
+from stills.media.source import content_id, is_remote
 from stills.scan.needs import fallbacks_for, parameters_for
-from stills.scan.parameters import EFFORTS, ScanParameters, attributes_in, models_of, with_needs
+from stills.scan.parameters import EFFORTS, ScanParameters, attributes_in, for_remote, models_of, with_needs
 from stills.scan.pictures import Pictures, Rgb, decode_picks
 from stills.scan.plan import plan_segments
 from stills.scan.running import WORKER, SegmentRunner
@@ -137,16 +139,19 @@ class Scanner:
         content = content_id(path)
         wanted = with_needs(layers)
         resume = self._settings.scan.resume
-        if resume and (found := self.find(content, wanted, quick=quick)) is not None:
-            log.info("%s is in the index", path)
-            return replace(found, video=replace(found.video, path=path))
+        remote = is_remote(path)
+        if resume and (found := self.find(content, wanted, quick=quick, remote=remote)) is not None:
+            log.info("%s is in the index", public_name(path))
+            return _at(path, found)
         parameters = self._parameters(self._settings.scan.effort, quick=quick)
+        if remote:
+            parameters = for_remote(parameters)
         known = self._load(content, parameters)
         missing = with_needs(wanted - known.layers) if known is not None and resume else wanted
         if known is not None and resume and "faces" in missing:  # its faces give way to new ones, with all they have
             missing |= with_needs(attributes_in(known.layers))
         fallbacks = self._fallbacks(missing, parameters)
-        self._staff.models.ensure(path, models_of(missing, parameters))
+        self._staff.models.ensure(public_name(path), models_of(missing, parameters))
         self._layers = missing  # for the workers, should none have been started
         video, packets = self._probe(path, cancel)
         asked = time.monotonic()
@@ -160,7 +165,9 @@ class Scanner:
         runner.run(work, plan_segments(video, packets, parameters), on_progress, cancel)
         if video.has_cover_art and missing >= {"signals", "faces"}:
             self._measure_cover(work, cancel)
-        return self._finish(work, fallbacks, known)
+        if remote and content_id(path) != content:
+            raise ChangedError(CHANGED, path=public_name(path), remedy=CHANGED_REMEDY)
+        return _at(path, self._finish(work, fallbacks, known))
 
     def _measure_cover(self, work: Work, cancel: CancelToken | None) -> None:
         """Measure the picture that the container carries; one that cannot be read costs a warning, not the scan."""
@@ -181,11 +188,15 @@ class Scanner:
         """
         return self._staff.fit(layers, video, cancel)
 
-    def find(self, content: str, layers: Iterable[Layer], *, quick: bool = False) -> Index | None:
-        """The best index there is of ``content`` that answers for the settings' effort, or ``None``."""
+    def find(self, content: str, layers: Iterable[Layer], *, quick: bool = False, remote: bool = False) -> Index | None:
+        """The best index there is of ``content`` that answers for the settings' effort, or ``None``.
+
+        For a ``remote`` video, one that was made with what is scanned of those counts, too.
+        """
         least = self._settings.scan.effort
         looks = [self._parameters(least, quick=True)] if quick and least == "fast" else []
-        for parameters in (*looks, *map(self._parameters, EFFORTS[EFFORTS.index(least) :])):
+        looks += map(self._parameters, EFFORTS[EFFORTS.index(least) :])
+        for parameters in dict.fromkeys((*looks, *map(for_remote, looks if remote else ()))):
             index = self._load(content, parameters)
             if index is not None and index.layers >= set(layers):
                 return index
@@ -219,9 +230,9 @@ class Scanner:
         self, index: Index, pts: list[int], *, bit_depth: int = 8, cancel: CancelToken | None = None
     ) -> dict[int, Rgb]:
         """Decode the pictures at ``pts`` in the workers; those that fail are missing. Raises ``InputError``."""
-        path = index.video.path
-        if content_id(path) != index.content:  # its frames have the same times, but show something else
-            raise InputError("the file is not the one that was scanned", path=path, remedy="scan it again")
+        if content_id(index.place) != index.content:  # its frames have the same times, but show something else
+            said = "the file is not the one that was scanned"
+            raise InputError(said, path=index.video.path, remedy="scan it again")
         pool, threads = self._workers(), self._settings.scan.threads
         # Where memory is limited, it was planned for one decoder beside the pictures that wait.
         workers = pool.workers if self._settings.limits.max_memory is None else 1
@@ -329,10 +340,11 @@ class Scanner:
 
     def _call(self, function: str, args: tuple[Any, ...], path: str, cancel: CancelToken | None) -> Any:
         """Run one function in a worker."""
-        task = Task(function, f"{WORKER}:{function}", args, path)
+        name = public_name(path)
+        task = Task(function, f"{WORKER}:{function}", args, name)
         for result in self._workers().run([task], cancel=cancel):
             return result.unwrap()
-        raise CancelledError("cancelled", path=path)
+        raise CancelledError("cancelled", path=name)
 
     def _finish(self, work: Work, fallbacks: tuple[Fallback, ...], known: Index | None) -> Index:
         from stills.scan.assemble import assemble
@@ -346,3 +358,9 @@ class Scanner:
         index = self._store.save(index)
         trim_spill(self._store.folder(index.content, index.parameters) / "spill", likely_picks(index))
         return index
+
+
+def _at(path: str, index: Index) -> Index:
+    """``index`` of the video at ``path``, which may have another name than when it was scanned."""
+    name = public_name(path)
+    return replace(index, video=replace(index.video, path=name), source=path if path != name else None)

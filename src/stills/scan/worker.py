@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -16,8 +15,9 @@ from stills.media.decode import DecodePlan, decode, packets_of
 from stills.media.packets import PacketIndex
 from stills.media.probe import probe_with_packets
 from stills.media.sandbox import report
+from stills.media.source import file_version
 from stills.models import Session, open_session, place
-from stills.scan.faces import Vision
+from stills.scan.faces import MOMENT, Vision
 from stills.scan.parameters import ScanParameters, attributes_in
 from stills.scan.plan import SegmentTask
 from stills.scan.segment import scan_segment
@@ -63,7 +63,7 @@ class _Loaded:
 
 
 _loaded: list[_Loaded] = []  # at most one: a worker keeps its models between segments
-_listed: dict[tuple[str, int, int, int], PacketIndex] = {}  # by path, size, time of change, stream; the newest last
+_listed: dict[tuple[object, ...], PacketIndex] = {}  # by path, version of the file, stream; the newest last
 
 
 def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
@@ -71,12 +71,12 @@ def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
     return probe_with_packets(path, max_pixels=max_pixels)
 
 
-def scan_part(task: SegmentTask) -> list[SegmentRows]:
-    """Measure one segment; reports ``(pts, seconds)`` of the last decoded frame on the way."""
+def scan_part(task: SegmentTask, moment: float = MOMENT) -> list[SegmentRows]:
+    """Measure one segment, of each track a face every ``moment`` seconds; reports ``(pts, seconds)`` on the way."""
     report((None, task.segment.start_time))
     _settle()
     vision = _vision(task.parameters, task.layers) if "faces" in task.layers else None
-    return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)))
+    return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)), moment=moment)
 
 
 def measure_cover_picture(
@@ -133,8 +133,7 @@ def decode_pictures(  # noqa: PLR0917 - tasks are called by position
 
 def _packets(path: str, video: VideoInfo) -> PacketIndex:
     """The packets of ``path``, kept for the next pictures of it: listing those of a film takes 0.1 s and more."""
-    about = os.stat(path)
-    key = (path, about.st_size, about.st_mtime_ns, video.stream_index)
+    key = (path, *file_version(path), video.stream_index)
     packets = _listed.pop(key, None)
     if packets is None:
         packets = packets_of(path, video)
