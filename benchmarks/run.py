@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.accuracy import accuracy, baseline
+from benchmarks.across import across
 from benchmarks.bench import Bench
 from benchmarks.clustering import clustering
 from benchmarks.corpus import ROOT, Corpus
@@ -49,6 +50,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "quality": quality,
     "baseline": baseline,
     "clustering": clustering,
+    "across": across,
     "shots": shots,
     "keyframes": keyframes,
     "keyframes-speed": keyframes_speed,

@@ -135,6 +135,8 @@ class PeopleSettings(Section):
     """How tracks become people: constrained, chinese-whispers, dbscan, hdbscan or agglomerative."""
     similarity: float | None = Field(default=None, ge=0, le=1)
     """Cosine similarity from which two tracks are one person; by default the one measured for the method."""
+    across_similarity: float | None = Field(default=None, ge=0, le=1)
+    """Cosine similarity from which people of several videos are one; by default the one measured for the embedder."""
     per_person: int = Field(default=1, ge=1, le=100)
     """Pictures of each person."""
     runners_up: int = Field(default=3, ge=0, le=100)

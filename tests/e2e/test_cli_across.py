@@ -61,6 +61,7 @@ def test_the_life_of_a_library(films: Path, tmp_path: Path, capsys: pytest.Captu
     assert main(["who", "list", str(out)]) == 0
     assert "Ann: 3 videos" in capsys.readouterr().out
     assert main(["who", "split", str(out), "Ann", "b"]) == 0
+    capsys.readouterr()
     assert main(["who", "rebuild", str(out), "--json"]) == 0
     assert results(capsys)[-1]["people"] == 2
     assert main(["who", "rename", str(out), "Ann", "Anna"]) == 0

@@ -320,4 +320,4 @@ def test_embeddings_are_not_in_what_is_shown(library: Library) -> None:
     names = pq.read_schema(library.out / "across" / "appearances.parquet").names
     assert "vector" not in names
     assert not any(isinstance(value, list) and len(value) == 128 for value in library.result.values())
-    assert np.isclose(load_gallery(library.out).similarity, 0.45)
+    assert np.isclose(load_gallery(library.out).similarity, 0.55)

@@ -95,8 +95,8 @@ def split(out: Path, who: str, places: tuple[str, ...], **given: Any) -> int:
 @command.command("rebuild")
 @_out
 @options.config_option
-@options.option("--similarity", type=click.FloatRange(0, 1), metavar="0…1", show_default="as measured",
-                help="Cosine similarity from which two appearances are one person.")  # fmt: skip
+@options.option("--across-similarity", type=click.FloatRange(0, 1), metavar="0…1", show_default="as measured",
+                help="Cosine similarity from which people of several videos are one person.")  # fmt: skip
 @options.talk_options
 def rebuild(out: Path, **given: Any) -> int:
     """Tell everybody apart anew, all videos at once. Decisions stay, and numbers as far as people are the same."""

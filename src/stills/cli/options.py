@@ -211,6 +211,8 @@ people_options = _all(
 
 across_options = _all(
     _option("--across", is_flag=True, help="Recognise people from one video to the next, in all that are in OUT."),
+    _option("--across-similarity", type=click.FloatRange(0, 1), metavar="0…1", show_default="as measured",
+            help="Cosine similarity from which people of several videos are one person."),
     _option("--who", multiple=True, metavar="NAME=PHOTO",
             help="With --across: whom a photo shows is called NAME in all videos. As often as needed."),
 )  # fmt: skip
