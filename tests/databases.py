@@ -75,6 +75,24 @@ class Backend:
             store.close()
 
 
+@dataclass
+class Clock:
+    """A machine's clocks, set by hand."""
+
+    name: str = "boot-1"
+    now: float = 1_000.0
+    said: float = 1.8e9
+
+    def wall(self) -> float:
+        return self.said
+
+    def steady(self) -> float:
+        return self.now
+
+    def machine(self) -> str:
+        return self.name
+
+
 @contextmanager
 def backend(kind: str, folder: Path) -> Iterator[Backend]:
     """A fresh database of ``kind``; gone afterwards."""

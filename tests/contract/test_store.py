@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import KINDS, Backend, backend, elsewhere
 
+from databases import KINDS, Backend, backend, elsewhere
 from stills.errors import FencedError, RunActiveError
 from stills.jobs.store import Claim, Fingerprint, Run, Store, VideoRow
 
@@ -310,7 +310,7 @@ def test_what_is_forgotten_leaves_nothing(database: Backend, store: Store) -> No
     assert store.forget([claim.key, "unknown"]) == 1
     assert [video.id for video in store.videos()] == [other.video]
     for table in ("attempts", "segments", "results"):
-        assert database.sql(f"SELECT 1 FROM {table} WHERE video_id = {claim.video}") == []
+        assert database.sql(f"SELECT 1 FROM {table} WHERE video_id = :v", v=claim.video) == []  # noqa: S608
     store.add_videos(run, rows(1))
     assert one(store.claim(run)).video not in {claim.video, other.video}  # so that no old claim fits
 

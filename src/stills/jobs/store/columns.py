@@ -50,7 +50,9 @@ class SaidText(types.TypeDecorator[str]):
         """To the database."""
         if value is None:
             return None
-        text = _without_secrets(value, 8 * self.most).replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+        text = (
+            _without_secrets(value, 8 * self.most).replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+        )
         return text if len(text) <= self.most else "…" + text[-(self.most - 1) :]
 
 
@@ -80,11 +82,13 @@ def _cleaned(value: Any) -> Any:
 
 
 def _without_secrets(text: str, most: int) -> str:
-    """``text`` without the secrets of addresses; of one longer than ``most``, what follows the first space in its end.
+    """``text``, or its last ``most`` characters, without the secrets of addresses.
 
     Only words that hold an address are searched for one: in a long log that is a thousand times faster.
     """
     if len(text) > most:
-        word, space, rest = text[-most:].partition(" ")  # the first word may be the rest of an address
-        text = rest if space else "" if "@" in word or "?" in word else word
+        text = text[-most:]
+        word, _, rest = text.partition(" ")
+        if "@" in word or "?" in word:  # it may be the rest of an address
+            text = rest
     return re.sub(r"\S+", lambda found: clean(found[0]) if "://" in found[0] else found[0], text)

@@ -163,11 +163,11 @@ class Database:
             connection.execute(update(ClockRow).where(here).values(seen_tick=self.tick()))
 
     def _sqlite_engine(self, path: Path) -> Engine:
-        mode = "ro" if self.readonly else "rwc"
+        mode = _looking_mode(path) if self.readonly else "mode=rwc"
 
         def connect() -> sqlite3.Connection:
             connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}",
+                f"{path.absolute().as_uri()}?{mode}",
                 uri=True,
                 timeout=self._busy_timeout_s,
                 isolation_level=None,  # transactions begin below, where it is said what kind
@@ -177,6 +177,8 @@ class Database:
             # In WAL mode a power cut may take the last transactions, never the database: their work is done again.
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA journal_size_limit = 16777216")
+            if self.readonly:
+                connection.execute("PRAGMA query_only = ON")
             return connection
 
         engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, hide_parameters=True)
@@ -255,6 +257,17 @@ class Database:
 def _server_time() -> ColumnElement[float]:
     # statement_timestamp() is the same in all of a statement, so an index can be searched by it.
     return cast(extract("epoch", func.statement_timestamp()), Double)
+
+
+def _looking_mode(path: Path) -> str:
+    """How to open a file that is only looked at.
+
+    Readers of a write-ahead log need two files beside it: who could write them opens the file as if to write, as then
+    they are removed at the end. Where nobody can, and there are none, nobody writes and the file can be read as it is.
+    """
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return "mode=rw"
+    return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
