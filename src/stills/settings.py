@@ -64,9 +64,12 @@ SECTIONS = frozenset(key for key, section in _walk(Settings) if section is not N
 KEYS = tuple(key for key, section in _walk(Settings) if section is None)
 """Every setting as a dotted key, in the order of the tree."""
 OPTIONS: Mapping[str, str] = {
-    leaf: key for key in KEYS if Counter(k.rpartition(".")[2] for k in KEYS)[leaf := key.rpartition(".")[2]] == 1
+    leaf: key
+    for key in KEYS
+    if Counter(k.rpartition(".")[2] for k in KEYS)[leaf := key.rpartition(".")[2]] == 1 or key == f"scan.{leaf}"
 }
-"""Dotted key by its last part, which is the name of the flag and of the keyword option, where no other has the same."""
+"""Dotted key by its last part, which is the name of the flag and of the keyword option, where no other has the same.
+What the scan and a recipe have both (``effort``) is the scan's, unless that recipe is asked."""
 
 BASES: Mapping[str, tuple[str, ...]] = {"cast": ("people",)}
 """Recipes that begin with what another finds: short names mean its settings next."""

@@ -303,6 +303,8 @@ class JobsSettings(Section):
 class PortraitSettings(Section):
     """The one best frame with a large face."""
 
+    effort: Effort = "fast"
+    """How closely to look: fast goes from the quickest place to the slowest and stops where a frame qualifies."""
     min_face: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(read_face_size)] = "12%"
     """Smallest face that qualifies: pixels like 120, or a share of the picture's shorter side like 12%."""
     min_quality: float = Field(default=0.5, ge=0, le=1)
@@ -319,6 +321,8 @@ class PortraitSettings(Section):
         default_factory=dict
     )
     """What is preferred, and how much: smile, eyes, frontal, alone, centred; nothing by default."""
+    runners_up: int = Field(default=3, ge=0, le=100)
+    """Further frames that are listed, not written."""
 
 
 class Settings(Section):

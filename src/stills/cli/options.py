@@ -88,8 +88,7 @@ config_option = _option(
 
 strict_option = _option("--strict", is_flag=True, default=None, help="Turn every fallback into an error.")
 
-scan_options = _all(
-    _option("--effort", type=_choice(Effort), show_default="balanced", help="How closely to look."),
+_looking_options = _all(
     _option("--workers", type=click.IntRange(1, 256), metavar="N", show_default="one a core",
                  help="Processes that decode and measure."),
     _option("--threads", type=click.IntRange(1, 64), metavar="N", show_default="1",
@@ -104,6 +103,16 @@ scan_options = _all(
                  help="What infers age, gender, ethnicity and emotion, where they are named."),
     _option("--resume/--no-resume", default=None, show_default="resume",
                  help="Go on where an interrupted scan stopped, or start anew."),
+)  # fmt: skip
+
+scan_options = _all(
+    _option("--effort", type=_choice(Effort), show_default="balanced", help="How closely to look."), _looking_options
+)
+
+portrait_scan_options = _all(
+    _option("--effort", type=_choice(Effort), show_default="fast",
+            help="How closely to look: fast looks at the cover picture, key frames, scenes and what is near the best, "
+                 "and stops where a frame qualifies; the others look at everything."), _looking_options
 )  # fmt: skip
 
 limit_options = _all(
@@ -187,6 +196,23 @@ thumbnails_options = _all(
             help="Let the cover picture in the file be a candidate."),
     _option("--preview", type=click.Choice(("webp", "gif")), show_default="none",
             help="Also write an animated preview of the chosen moments."),
+)  # fmt: skip
+
+portrait_options = _all(
+    _option("--min-face", metavar="SIZE", show_default="12%",
+            help="Smallest face that qualifies: pixels, or a share of the picture's shorter side like 12%."),
+    _option("--min-quality", type=click.FloatRange(0, 1), metavar="0…1", show_default="0.5",
+            help="Least quality of a face that qualifies."),
+    _option("--if-none", type=click.Choice(("best", "skip")), show_default="best",
+            help="Where no face qualifies: take the best there is, or skip the video."),
+    _option("--cover/--no-cover", default=None, show_default="cover",
+            help="Let the cover picture in the file be a candidate."),
+    _option("--weights", metavar="NAME=N,…", show_default="as documented",
+            help="How much each part of a frame's score counts, such as size=1,sharpness=0.5."),
+    _option("--prefer", metavar="NAME=N,…", show_default="nothing",
+            help="What is preferred, and how much: smile, eyes, frontal, alone, centred; 1 most, -1 to avoid."),
+    _option("--runners-up", type=click.IntRange(0, 100), metavar="N", show_default="3",
+            help="Further good frames that are listed."),
 )  # fmt: skip
 
 people_options = _all(

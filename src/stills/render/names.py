@@ -110,6 +110,11 @@ def thumbnail_file(rank: int, picture_format: PictureFormat) -> str:
     return f"thumbnail_{rank}.{EXTENSIONS[picture_format]}"
 
 
+def portrait_file(picture_format: PictureFormat) -> str:
+    """``portrait.jpg``: there is but one."""
+    return f"portrait.{EXTENSIONS[picture_format]}"
+
+
 def time_name(seconds: float) -> str:
     """``00-01-12.480``: hours, minutes, seconds to the millisecond, as a name sorts them; never negative."""
     ticks = round(max(0.0, seconds) * 1000)

@@ -169,6 +169,16 @@ class Scanner:
             raise ChangedError(CHANGED, path=public_name(path), remedy=CHANGED_REMEDY)
         return _at(path, self._finish(work, fallbacks, known))
 
+    def ready_for(self, path: str, layers: Iterable[Layer], parameters: ScanParameters) -> tuple[Fallback, ...]:
+        """Have the models of ``layers`` here before tasks of one's own need them; what of it runs elsewhere than asked.
+
+        Raises ``ModelError``, and ``StrictError`` where running elsewhere is not accepted.
+        """
+        self._layers = frozenset(layers)  # for the workers, should none have been started
+        fallbacks = self._fallbacks(self._layers, parameters)
+        self._staff.models.ensure(public_name(path), models_of(self._layers, parameters))
+        return fallbacks
+
     def _measure_cover(self, work: Work, cancel: CancelToken | None) -> None:
         """Measure the picture that the container carries; one that cannot be read costs a warning, not the scan."""
         args = (work.path, work.parameters, work.layers, self._settings.limits.max_pixels)

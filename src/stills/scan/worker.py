@@ -17,10 +17,10 @@ from stills.media.probe import probe_with_packets
 from stills.media.sandbox import report
 from stills.media.source import file_version
 from stills.models import Session, open_session, place
-from stills.scan.faces import MOMENT, Vision
+from stills.scan.faces import Vision
 from stills.scan.parameters import ScanParameters, attributes_in
 from stills.scan.plan import SegmentTask
-from stills.scan.segment import scan_segment
+from stills.scan.segment import CloseLook, scan_segment
 from stills.types import Attribute, Layer, VideoInfo
 from stills.vision import (
     Stack,
@@ -71,12 +71,12 @@ def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
     return probe_with_packets(path, max_pixels=max_pixels)
 
 
-def scan_part(task: SegmentTask, moment: float = MOMENT) -> list[SegmentRows]:
-    """Measure one segment, of each track a face every ``moment`` seconds; reports ``(pts, seconds)`` on the way."""
+def scan_part(task: SegmentTask, close: CloseLook | None = None) -> list[SegmentRows]:
+    """Measure one segment; reports ``(pts, seconds)`` of the last decoded frame on the way."""
     report((None, task.segment.start_time))
     _settle()
     vision = _vision(task.parameters, task.layers) if "faces" in task.layers else None
-    return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)), moment=moment)
+    return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)), close=close)
 
 
 def measure_cover_picture(
