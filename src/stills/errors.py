@@ -109,6 +109,13 @@ class DownloadInterruptedError(DownloadError):
     retryable = True
 
 
+class ChangedError(InputError):
+    """What is read now is not what was read before under the same name. The next try begins with what is there."""
+
+    code = "changed"
+    retryable = True
+
+
 class LimitError(StillsError):
     """A limit was reached: memory, time, pixels, no progress."""
 

@@ -78,7 +78,3 @@ def test_a_missing_file_is_left_to_the_probe(tmp_path: Path) -> None:
     assert item.error is None
 
 
-@pytest.mark.parametrize("address", ["s3://bucket/film.mp4", "https://example.org/film.mp4", "GS://b/k"])
-def test_a_remote_address_is_refused_before_anything_starts(address: str) -> None:
-    with pytest.raises(UsageError, match="extra"):
-        expand([address])

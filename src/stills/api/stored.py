@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stills.addresses import public_name
 from stills.api.results import PathLike
 from stills.errors import OutputError
 from stills.settings import load_settings
@@ -30,7 +31,7 @@ def forget(video: PathLike, *, out: PathLike | None = None, settings: Settings |
 
     store = IndexStore((settings or load_settings()).cache_folder)
     erased: list[Path] = []
-    path = os.fspath(video)
+    path = public_name(os.fspath(video))
     try:
         contents = [content_id(path)] if Path(path).exists() else store.contents_at(path)
         if out is not None and forget_in_gallery(Path(out), contents, path):

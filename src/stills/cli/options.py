@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from stills.cli.places import OutFolder, note_search
 from stills.errors import UsageError
 from stills.types import ClusterMethod, Device, Effort, FitMode, PictureFormat, Precision, Preset
 
@@ -61,11 +62,19 @@ def _choice(kind: Any) -> click.Choice[str]:
 
 
 # What may not be read is said of each input by itself (readable=False): as a usage error it would cost all others.
-inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path(readable=False))
+inputs_argument = _all(
+    click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path(readable=False)),
+    _option("--include", multiple=True, metavar="PATTERN", expose_value=False, callback=note_search,
+            help="In folders, take only files that match, such as '*.mp4'. As often as needed."),
+    _option("--exclude", multiple=True, metavar="PATTERN", expose_value=False, callback=note_search,
+            help="In folders, leave out files and subfolders that match. As often as needed."),
+    _option("--column", metavar="NAME", show_default="video, path, url, …", expose_value=False, callback=note_search,
+            help="In lists (CSV, JSON lines), the column that names the video."),
+)  # fmt: skip
 
 out_option = _option(
-    "-o", "--out", default="out", show_default=True, type=click.Path(readable=False, path_type=Path), metavar="FOLDER",
-    help="Folder for pictures, results and the report.",
+    "-o", "--out", default="out", show_default=True, type=OutFolder(readable=False, path_type=Path), metavar="FOLDER",
+    help="Folder for pictures, results and the report; or an address such as s3://bucket/folder.",
 )  # fmt: skip
 
 dry_run_option = _option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
@@ -207,7 +216,7 @@ portrait_options = _all(
             help="Where no face qualifies: take the best there is, or skip the video."),
     _option("--cover/--no-cover", default=None, show_default="cover",
             help="Let the cover picture in the file be a candidate."),
-    _option("--weights", metavar="NAME=N,…", show_default="as documented",
+    _option("--weights", metavar="NAME=N,…", show_default="as measured",
             help="How much each part of a frame's score counts, such as size=1,sharpness=0.5."),
     _option("--prefer", metavar="NAME=N,…", show_default="nothing",
             help="What is preferred, and how much: smile, eyes, frontal, alone, centred; 1 most, -1 to avoid."),

@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from stills._version import __version__
 from stills.addresses import clean, public_name
-from stills.errors import DownloadError, DownloadInterruptedError
+from stills.errors import ChangedError, DownloadError, DownloadInterruptedError, InputError
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers after which trying again can help (RFC 9110, RFC 6585)."""
@@ -33,12 +33,6 @@ _CHANGED = frozenset({412})
 _NO_SUCH_PART = 416
 _GONE = {404: "is not there", 410: "is gone"}
 _FORBIDDEN = {401: "wants a user and password", 403: "refuses access", 407: "is behind a proxy that wants a password"}
-
-
-class ChangedError(DownloadError):
-    """What is read now is not what was read before under the same address."""
-
-    code = "changed"
 
 
 class NoSuchPartError(DownloadError):
@@ -123,7 +117,7 @@ class HttpSource:
             opener.add_handler(handler)
         return opener
 
-    def _refused(self, error: urllib.error.HTTPError) -> DownloadError:  # noqa: PLR0911 - one for each cause
+    def _refused(self, error: urllib.error.HTTPError) -> InputError:  # noqa: PLR0911 - one for each cause
         """What an answer that is no file means."""
         path, code = public_name(self._address), error.code
         status = f"{code} {http.client.responses.get(code, '')}".strip()  # the server's own words may be anything

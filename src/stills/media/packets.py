@@ -214,10 +214,8 @@ def tables_only(container: InputContainer, stream: VideoStream) -> bool:
     remote = remote_of(container)
     if remote is None or not (remote.has_layout and is_in_tables(container, stream)):
         return False
-    before = int(container.flags)
-    container.flags = before | int(
-        Flags.no_parse.value
-    )  # a parser would take zeros for pictures that are no sync samples
+    before = container.flags
+    container.flags = before | _NO_PARSE  # a parser would take zeros for pictures that are no sync samples
     try:
         container.seek(min(stream.start_time or 0, 0) - _BEFORE_ANY, stream=stream)  # parsers end with a seek
     except FFmpegError:

@@ -77,14 +77,19 @@ class RemoteObject:
         *,
         cache_bytes: int = CACHE_BYTES,
         pause: Callable[[float], object] = time.sleep,
-        patience: float = PATIENCE_S,
+        patience: float | None = None,
     ) -> None:
-        """Nothing is asked yet. ``ranges`` reads it (default: what its address needs)."""
+        """Nothing is asked yet.
+
+        ``ranges`` reads it (default: what its address needs). Failures that may pass are waited for through ``pause``,
+        ``patience`` seconds long (default: :data:`PATIENCE_S`).
+        """
         self.address = address
         self.name = public_name(address)
         self.count = ReadCount()
         self._ranges = ranges if ranges is not None else ranges_of(address, timeout=TIMEOUT_S)
-        self._cache_bytes, self._pause, self._patience = cache_bytes, pause, patience
+        self._cache_bytes, self._pause = cache_bytes, pause
+        self._patience = PATIENCE_S if patience is None else patience
         self._facts: Facts | None = None
         self._content: tuple[str, str] | None = None
         self._extents = Extents(cache_bytes, KEPT_BYTES)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from stills.addresses import clean, public_name, scheme_of, split_address
-from stills.errors import DownloadError, DownloadInterruptedError, InputError, StillsError
-from stills.media.http_source import CHANGED, CHANGED_REMEDY, ChangedError, HttpSource, NoSuchPartError
+from stills.errors import ChangedError, DownloadError, DownloadInterruptedError, InputError, StillsError
+from stills.media.http_source import CHANGED, CHANGED_REMEDY, HttpSource, NoSuchPartError
 
 HTTP = frozenset({"http", "https"})
 
@@ -21,6 +21,7 @@ HEAD_BYTES = 1 << 16
 """What is read of a file with the first question about it: mostly its header, and the first pictures."""
 
 _BLOCK = 1 << 18
+_LONGEST = 200
 
 _NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"})
 _NETWORK = frozenset({
@@ -66,7 +67,7 @@ def ranges_of(address: str, *, timeout: float) -> Ranges:
     """
     why = unsupported(address)
     if why is not None:
-        raise InputError(why, path=public_name(address), remedy=_remedy(address))
+        raise InputError(why, path=public_name(address), remedy=remedy_for(address))
     return HttpRanges(address, timeout) if scheme_of(address) in HTTP else StoreRanges(address, timeout)
 
 
@@ -94,7 +95,8 @@ _EXTRAS = {
 }  # fmt: skip
 
 
-def _remedy(address: str) -> str:
+def remedy_for(address: str) -> str:
+    """What helps where ``address`` is unsupported."""
     extra = _EXTRAS.get(scheme_of(address), "remote")
     return f"pip install 'stills[{extra}]', or check the address"
 
@@ -255,7 +257,13 @@ def store_error(error: Exception, address: str) -> StillsError:  # noqa: PLR0911
         remedy = "check the address and this machine's credentials for it"
         return DownloadError("access is refused", path=path, remedy=remedy)
     if isinstance(error, ImportError | ValueError) and not isinstance(error, OSError):
-        return DownloadError(clean(str(error)), path=path, remedy="check the address")
-    said = f"the store failed: {type(error).__name__}: {clean(str(error))}"
+        return DownloadError(_short(error), path=path, remedy="check the address")
+    said = f"the store failed: {type(error).__name__}: {_short(error)}".removesuffix(": ")
     kind = DownloadInterruptedError if isinstance(error, OSError | EOFError) or kinds & _NETWORK else DownloadError
     return kind(said, path=path, remedy="check the address, the network and the credentials")
+
+
+def _short(error: Exception) -> str:
+    """The beginning of what another library says, without secrets."""
+    text = " ".join(clean(str(error)).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -100,7 +100,7 @@ class ScanParameters:
         return "all" if self.decode == "references" and "shots" in layers else self.decode
 
 
-REMOTE_BYTES = 0.22
+REMOTE_BYTES = 0.2
 """Share of a remote file's bytes that a sparse scan decodes: with its tables, its identity (2 MiB) and the picks that
 are decoded again, less than 30 % of a long file is read."""
 

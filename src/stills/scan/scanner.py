@@ -13,6 +13,7 @@ from stills.addresses import public_name
 from stills.cancel import CancelToken
 from stills.errors import (
     CancelledError,
+    ChangedError,
     IndexFormatError,
     InputError,
     LimitError,
@@ -20,7 +21,7 @@ from stills.errors import (
 from stills.index.index import Index
 from stills.index.spill import trim_spill
 from stills.index.store import IndexStore
-from stills.media.http_source import CHANGED, CHANGED_REMEDY, ChangedError
+from stills.media.http_source import CHANGED, CHANGED_REMEDY
 from stills.media.sandbox_tasks import Stopper, Task, TaskResult
 from stills.media.source import content_id, is_remote
 from stills.scan.needs import fallbacks_for, parameters_for
