@@ -1,7 +1,7 @@
 """Looking for a portrait: from the quickest place to the slowest, until a frame qualifies.
 
 The cover picture in the file; the key frames; the frames behind suspected cuts; then every frame near the best ones so
-far. What is scanned is kept as any index is; a close look is not, its rows are merged for this answer only.
+far. What is scanned is kept as any index is; the rows of a close look are merged for this answer only.
 
 Single frames do not tell that they are in the middle of a dissolve, where encoders like to put key frames. So what
 qualifies is looked at closely before it counts: the frames around it show whether it is, and whether a better one is
@@ -17,34 +17,26 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from stills.addresses import public_name
-from stills.errors import CorruptVideoError, InputError, LimitError, MemoryLimitError
+from stills.errors import InputError, LimitError
 from stills.index.index import Index
 from stills.index.schema import FACES, FRAMES, SHOTS
-from stills.index.store import SegmentRows
 from stills.media.sandbox_tasks import Task
 from stills.media.source import content_id, is_remote
-from stills.scan.faces import MOMENTS
+from stills.scan.closely import LAYERS, CloseLooks, Place, joined_spans, with_places
 from stills.scan.needs import parameters_for
 from stills.scan.parameters import EFFORTS, ScanParameters, models_of
-from stills.scan.plan import Segment, SegmentTask
 from stills.scan.running import WORKER
 from stills.scan.scanner import Scanner
-from stills.scan.segment import CloseLook
 from stills.select.portrait import PortraitOptions, select_portrait
-from stills.types import COVER_PTS, Effort, Fallback, Layer, ProgressCallback, ScanReport, VideoInfo
+from stills.types import COVER_PTS, Effort, Fallback, ProgressCallback, ScanReport, VideoInfo
 from stills.types_portrait import PortraitSelection, PortraitStep, StepReport
 
 if TYPE_CHECKING:
     from stills.cancel import CancelToken
-    from stills.media.packets import PacketIndex
     from stills.scan.cover import CoverReading
     from stills.settings_model import Settings
-
-LAYERS: frozenset[Layer] = frozenset({"faces"})
-"""What has to be measured."""
 
 PLACES = 3
 """Frames around which is looked closely: the best ones that do not qualify."""
@@ -55,17 +47,11 @@ REACH = 1.0
 CHECKED = 0.5
 """The same around a frame that qualifies."""
 
-SAMPLED = 0.08
-"""Seconds from one look for faces to the next there; elsewhere, every frame is looked at."""
-
-AROUND = 0.7
-"""Seconds that are decoded on either side of all that, to tell dissolves: most last for half a second to one."""
+INTERVALS = (0.08, 0.04)
+"""Seconds from one look for faces to the next where a frame is checked, and where one is still looked for."""
 
 CHECKS = 5
 """Frames that qualify and are looked at closely at most, one after another, where each turns out to be spoiled."""
-
-SLACK = 10.0
-"""See ``ScanParameters.mesh_slack``: large enough that each kept face is measured, as a preference may want any."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,10 +73,14 @@ class PortraitSearch:
     steps: list[StepReport] = field(default_factory=list)
     _remarks: list[str] = field(default_factory=list)
     _cover: Mapping[str, Any] | None = None
-    _listed: tuple[VideoInfo, PacketIndex] | None = None
-    _close: list[tuple[int, int, SegmentRows]] = field(default_factory=list)
+    _places: list[Place] = field(default_factory=list)
     _reports: list[ScanReport] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
+    _looks: CloseLooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look closely with the same workers."""
+        self._looks = CloseLooks(self.scanner, self.settings, self.cancel)
 
     def run(self) -> Index:
         """The index to select from: with the cover and all that the steps found. Raises what a scan raises."""
@@ -193,7 +183,7 @@ class PortraitSearch:
             self.scanner.configured(self.settings)
         if self._cover is not None:
             index = replace(index, cover=self._cover)
-        index = _merged(index, self._close)
+        index = with_places(index, self._places)
         index = replace(index, warnings=tuple(dict.fromkeys((*index.warnings, *self._remarks))))
         self._reports.append(index.report)
         self._note(step, index, begun, index.report.frames_analysed, cached=index.report.cached)
@@ -205,7 +195,7 @@ class PortraitSearch:
             best = self._best(index, 1)
             if not self._found(index) or not best or not self._has_time():
                 break
-            if any(start <= best[0] < end for start, end, _ in self._close):
+            if any(place.start <= best[0] < place.end for place in self._places):
                 break
             index = self._look_near(index, best, CHECKED)
         return index
@@ -225,55 +215,21 @@ class PortraitSearch:
         if not best:
             return index
         begun = time.monotonic()
-        if self._listed is None:
-            self._listed = self.scanner.packets(index.place, cancel=self.cancel)
         ticks = max(1, int(reach / index.video.time_base))
-        spans = _joined([(pts - ticks, pts + ticks + 1) for pts in best])
-        found, warnings = self._measure(spans, index.place, every=reach > CHECKED)
-        self._close += found
-        index = replace(_merged(index, found), warnings=(*index.warnings, *warnings))
-        frames = sum(int(np.sum(rows.frames["analysed"].to_numpy())) for _, _, rows in found)
-        decoded = sum(int(rows.notes["frames_decoded"]) for _, _, rows in found)
-        seconds = round(time.monotonic() - begun, 3)
-        about = index.report
-        self._reports.append(
-            replace(about, frames_decoded=decoded, frames_analysed=frames, seconds=seconds, cached=False)
+        spans = joined_spans([(pts - ticks, pts + ticks + 1) for pts in best])
+        found, warnings = self._looks.look(index, spans, INTERVALS[reach > CHECKED])
+        self._places += found
+        index = replace(with_places(index, found), warnings=(*index.warnings, *warnings))
+        report = replace(
+            index.report,
+            frames_decoded=sum(int(place.rows.notes["frames_decoded"]) for place in found),
+            frames_analysed=sum(int(np.sum(place.rows.frames["analysed"].to_numpy())) for place in found),
+            seconds=round(time.monotonic() - begun, 3),
+            cached=bool(found) and all(place.cached for place in found),
         )
-        self._note("near-best", index, begun, frames, cached=False)
+        self._reports.append(report)
+        self._note("near-best", index, begun, report.frames_analysed, cached=report.cached)
         return index
-
-    def _measure(
-        self, spans: Sequence[tuple[int, int]], place: str, *, every: bool
-    ) -> tuple[list[tuple[int, int, SegmentRows]], list[str]]:
-        """The rows of ``spans`` (pts) and of what is around them, of ``every`` frame or a few; and what went wrong."""
-        assert self._listed is not None  # noqa: S101 - the only caller sees to it
-        video, packets = self._listed
-        parameters = parameters_for(self.settings, "exhaustive")
-        parameters = replace(parameters, mesh_slack=SLACK)
-        if not every:
-            parameters = replace(parameters, sample_interval=SAMPLED, slow_interval=SAMPLED)
-        self.scanner.ready_for(place, LAYERS, parameters)
-        hold = self.scanner.fit(LAYERS, video, cancel=self.cancel).hold_bytes
-        around, threads = int(AROUND / video.time_base), self.settings.scan.threads
-        tasks = []
-        for number, span in enumerate(spans):
-            start, end = max(video.start_pts, span[0] - around), span[1] + around
-            one = Segment(number, start, end, video.seconds(start), video.seconds(end))
-            task = SegmentTask(place, video, packets, one, parameters, LAYERS, threads, None, hold)
-            moment = max(video.seconds(span[1]) - video.seconds(span[0]), 1e-3) / MOMENTS
-            close = CloseLook(*span, moment)
-            tasks.append(Task(number, f"{WORKER}:scan_part", (task, close), video.path))
-        found, warnings = [], []
-        for result in self.scanner.run(tasks, cancel=self.cancel):
-            start, end = spans[result.key]
-            limited = isinstance(result.error, MemoryLimitError)
-            if isinstance(result.error, CorruptVideoError | LimitError) and not limited:
-                first, last = video.seconds(start), video.seconds(end)
-                said = result.error.message
-                warnings.append(f"{first:.1f}–{last:.1f} s could not be looked at closely: {said}")
-            else:
-                found += [(start, end, rows) for rows in result.unwrap()]
-        return sorted(found, key=lambda one: one[0]), warnings
 
     def _note(self, step: PortraitStep, index: Index, begun: float, frames: int, *, cached: bool) -> None:
         selection: PortraitSelection = select_portrait(index, self.options)
@@ -308,28 +264,3 @@ def _with_effort(settings: Settings, effort: Effort) -> Settings:
 def _is_quick(index: Index) -> bool:
     """Whether only key frames were looked at."""
     return index.report.effort == "fast" and not any(index.parameters.get("sparse_budget", (1.0,)))
-
-
-def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """``spans`` in order, those that overlap as one."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        else:
-            joined.append((start, end))
-    return joined
-
-
-def _merged(index: Index, close: Sequence[tuple[int, int, SegmentRows]]) -> Index:
-    """``index`` with the faces of close looks (start, end, rows) in the place of those that it has there."""
-    faces, track = index.faces, int(index.faces["track"].to_numpy().max(initial=-1)) + 1
-    for start, end, rows in close:
-        pts, own = rows.faces["pts"].to_numpy(), rows.faces["track"].to_numpy().astype(np.int32)
-        column = pa.array(own + np.int32(track))
-        new = rows.faces.set_column(FACES.get_field_index("track"), FACES.field("track"), column)
-        known = faces["pts"].to_numpy()
-        kept = faces.filter(pa.array((known < start) | (known >= end)))
-        faces = pa.concat_tables([kept, new.filter(pa.array((pts >= start) & (pts < end)))])
-        track += int(own.max(initial=-1)) + 1
-    return replace(index, faces=faces.sort_by("pts").combine_chunks()) if close else index
