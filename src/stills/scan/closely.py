@@ -115,7 +115,7 @@ class CloseLooks:
             self._listed = self.scanner.packets(index.place, cancel=self.cancel)
         video, packets = self._listed
         hold = self.scanner.fit(LAYERS, video, cancel=self.cancel).hold_bytes
-        around, threads = int(AROUND / video.time_base), self.settings.scan.threads
+        around, threads = round(AROUND / video.time_base), self.settings.scan.threads
         tasks = []
         for number in which:
             start, end = spans[number]

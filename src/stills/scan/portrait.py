@@ -215,7 +215,7 @@ class PortraitSearch:
         if not best:
             return index
         begun = time.monotonic()
-        ticks = max(1, int(reach / index.video.time_base))
+        ticks = max(1, round(reach / index.video.time_base))
         spans = joined_spans([(pts - ticks, pts + ticks + 1) for pts in best])
         found, warnings = self._looks.look(index, spans, INTERVALS[reach > CHECKED])
         self._places += found
