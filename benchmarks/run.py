@@ -25,6 +25,7 @@ from benchmarks.measure import freeze, leave_settings_out
 from benchmarks.memory import memory
 from benchmarks.quality import quality
 from benchmarks.real import real
+from benchmarks.remote import remote
 from benchmarks.results import Check, Section, replace_between, targets_markdown
 from benchmarks.scaling import scaling
 from benchmarks.shots import shots
@@ -57,6 +58,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "keyframes-memory": keyframes_memory,
     "ssim": ssim,
     "thumbnails": thumbnails,
+    "remote": remote,
 }
 """All sections, in the order of the page."""
 

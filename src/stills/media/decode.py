@@ -205,7 +205,7 @@ class _Reader:
         self._stream = _stream(self._container, self._info)
         self._remote = remote_of(self._container) is not None
         if self._index is not None:
-            fetch_only(self._container, self._stream, self._index, [(run.first, run.last) for run in self._runs])
+            fetch_only(self._container, self._stream, self._index, [(r.first, r.last, r.stop) for r in self._runs])
         context = self._context
         context.thread_count = self._plan.threads
         if self._plan.threads > 1:

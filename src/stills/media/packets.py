@@ -26,6 +26,7 @@ _IN_TABLES = frozenset({"h264", "hevc", "av1", "mpeg4", "h263", "mjpeg", "prores
 """Codecs whose packets are all that an MP4's tables say of them: FFmpeg's demuxer does not look into them. (Into those
 of VP9, VC-1 and MPEG-2 it does.)"""
 
+_BEHIND = 6  # packets that a decoder mostly takes in before it gives the first frame that is not wanted any more
 _SOUND_BYTES = 1 << 14
 _NO_PARSE = 0x20  # AVFMT_FLAG_NOPARSE of FFmpeg
 _BEFORE_ANY = 1 << 40  # ticks: decode times may be negative
@@ -226,19 +227,24 @@ def tables_only(container: InputContainer, stream: VideoStream) -> bool:
 
 
 def fetch_only(
-    container: InputContainer, stream: VideoStream, index: PacketIndex, runs: Sequence[tuple[int, int | None]]
+    container: InputContainer,
+    stream: VideoStream,
+    index: PacketIndex,
+    runs: Sequence[tuple[int, int | None, int | None]],
 ) -> None:
-    """Let a remote file fetch no more than the packets of ``runs`` (first and last, in decode order), where that works.
+    """Let a remote file fetch no more than the packets of ``runs``, where that works.
 
-    Packets between them then have zeros for content. A run whose last is ``None`` is open: then everything is fetched.
-    Nothing changes for local files.
+    Each has its first and last packet, in decode order, and the pts at which it stops. Packets between runs then have
+    zeros for content. Where the last packet of one is ``None``, everything is fetched as it is read, and nothing ahead
+    beyond where it probably stops. Nothing changes for local files.
     """
     remote, places = remote_of(container), index.position
     if remote is None or places is None or not (remote.has_layout and is_in_tables(container, stream)):
         return
     ranges: list[tuple[int, int]] = []
-    for first, last in runs:
+    for first, last, stop in runs:
         if last is None:
+            remote.expect(_probable_end(index, places, stop))
             return
         starts = places[first : last + 1]
         stops = starts + index.size[first : last + 1]
@@ -252,6 +258,15 @@ def fetch_only(
                 ranges.append((int(starts[order[begun]]), int(stops[order[at - 1]])))
                 begun = at
     remote.only(ranges)
+
+
+def _probable_end(index: PacketIndex, places: NDArray[np.int64], stop: int | None) -> int | None:
+    """Where in the file reading ends that stops with the first frame at or after ``stop``."""
+    later = np.flatnonzero(index.pts >= stop) if stop is not None else np.empty(0, np.int64)
+    if not len(later):
+        return None
+    last = min(int(later[0]) + _BEHIND, len(index) - 1)
+    return int(places[last]) + int(index.size[last])
 
 
 def is_in_tables(container: InputContainer, stream: VideoStream) -> bool:
