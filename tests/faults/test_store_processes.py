@@ -36,7 +36,9 @@ def workers(database: Backend, task: str, number: int, videos: int) -> Iterator[
     command = [sys.executable, str(TASKS), task, str(database.out), database.url or "", str(videos)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     started = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
         for _ in range(number)
     ]
     try:
@@ -56,21 +58,22 @@ def go(processes: list[subprocess.Popen[str]]) -> None:
 
 def heard(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
+    assert process.stderr is not None
     line = process.stdout.readline()
-    assert line, "the process ended early"
+    assert line, f"the process ended early: {process.stderr.read()}"
     said: dict[str, Any] = json.loads(line)
     return said
 
 
 def test_many_claimers_of_a_new_store_share_the_work_and_never_a_video(database: Backend) -> None:
-    with workers(database, "drain", 6, 90) as processes:
+    with workers(database, "drain", 4, 60) as processes:
         go(processes)  # all of them make the database, at once
         done = []
         for process in processes:
             while "end" not in (said := heard(process)):
                 done.append((said["video"], said["token"]))
             assert process.wait() == 0
-    assert len(done) == 90
+    assert len(done) == 60
     assert {token for _, token in done} == {1}
     store = database.open()
     assert {result.video for result in store.results()} == {video for video, _ in done}
@@ -78,12 +81,12 @@ def test_many_claimers_of_a_new_store_share_the_work_and_never_a_video(database:
 
 
 def test_of_many_that_begin_at_once_one_does_and_the_others_name_it(database: Backend) -> None:
-    with workers(database, "begin", 5, 0) as processes:
+    with workers(database, "begin", 4, 0) as processes:
         go(processes)
         said = [heard(process) for process in processes]
         (first,) = [process for process, what in zip(processes, said, strict=True) if "run" in what]
         others = [what["busy"] for what in said if "busy" in what]
-        assert len(others) == 4
+        assert len(others) == 3
         assert all(f"(process {first.pid} on " in text for text in others)
 
 
@@ -123,12 +126,15 @@ def test_a_process_that_comes_back_after_its_lease_is_fenced_off(database: Backe
 
 
 def test_kills_at_random_moments_lose_nothing_that_was_finished_and_finish_nothing_twice(database: Backend) -> None:
-    videos, seen = 60, []
+    videos, seen = 90, []
     moments = random.Random(5)
-    for _ in range(4):
+    for _ in range(3):
         with workers(database, "drain", 2, videos) as processes:
             go(processes)
-            seen += [heard(processes[0]) for _ in range(moments.randint(1, 6))]
+            for _ in range(moments.randint(1, 6)):
+                if "end" in (said := heard(processes[0])):  # the other one was faster
+                    break
+                seen.append(said)
             for process in processes:
                 process.kill()
     with workers(database, "drain", 2, videos) as processes:

@@ -97,24 +97,32 @@ class Database:
             StateUnavailableError: It is locked for too long, or cannot be reached.
             OutputError: The disk is full, or may not be written.
         """
+        with self._writing:
+            return self._persistent(lambda: self._once(work, write=True))
+
+    def read(self, work: Callable[[Connection], _T]) -> _T:
+        """All that ``work`` reads, of one moment. Raises as :meth:`transact`."""
+        return self._persistent(lambda: self._once(work, write=False))
+
+    def _once(self, work: Callable[[Connection], _T], *, write: bool) -> _T:
+        with self._translated(), self._engine.connect() as plain:
+            if write:
+                self._see_file()
+            connection = plain.execution_options(**{_WRITE: write})
+            with connection.begin():
+                return work(connection)
+
+    def _persistent(self, work: Callable[[], _T]) -> _T:
+        """Try again where a server passes over something; SQLite has waited already."""
         for attempt in range(_TRIES):
             try:
-                with self._writing, self._translated(), self._engine.connect() as plain:
-                    self._see_file()
-                    connection = plain.execution_options(**{_WRITE: True})
-                    with connection.begin():
-                        return work(connection)
+                return work()
             except StateUnavailableError as error:
-                if self.sqlite or attempt == _TRIES - 1:  # SQLite has waited already
+                if self.sqlite or attempt == _TRIES - 1:
                     raise
                 _log.info("%s; trying again", error)
                 time.sleep(backoff(attempt, 0.2))
         raise AssertionError("unreachable: the last attempt returns or raises")
-
-    def read(self, work: Callable[[Connection], _T]) -> _T:
-        """All that ``work`` reads, of one moment. Raises as :meth:`transact`."""
-        with self._translated(), self._engine.connect() as connection, connection.begin():
-            return work(connection)
 
     def tick(self) -> ColumnElement[float]:
         """The store's clock, in seconds, for use in a statement. No change of a machine's time moves it.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import secrets
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
 from stills.errors import OutputError, StateError, StrictError, UsageError
-from stills.files import atomic_write, ensure_folder, output_error
+from stills.files import atomic_write, ensure_folder, output_error, staging
 from stills.jobs.addresses import is_address, local_path, shown
 from stills.jobs.store.address import Address, file_address, parse_address
 from stills.jobs.store.database import BUSY_TIMEOUT_S, Database
@@ -26,6 +28,9 @@ FOLDER = ".stills"
 FILE = "state.db"
 _NAME = "library"
 """File in ``OUT/.stills`` that says which library the folder is, for databases that serve several."""
+
+_NAMING_S = 2.0
+"""How long somebody else may take to write that name."""
 
 _log = logging.getLogger(__name__)
 
@@ -104,17 +109,40 @@ def _library(out: Path | str, path: Path | None, readonly: bool, address: Addres
     if name is None and readonly:
         raise no_state(address.shown)
     if name is None:
-        ensure_folder(file.parent)
-        atomic_write(file, secrets.token_hex(16).encode())
+        _make_name(file)
         name = _read_name(file)
     if name is None:
         raise OutputError("cannot be read again after it was written", path=str(file))
     return name, str(path.absolute())
 
 
+def _make_name(file: Path) -> None:
+    """Give the folder a name, unless somebody else does so at this moment: then theirs holds."""
+    name = secrets.token_hex(16)
+    ensure_folder(file.parent)
+    with staging(file.parent) as folder:
+        whole = atomic_write(folder / file.name, name.encode())
+        try:
+            os.link(whole, file)
+        except FileExistsError:
+            return
+        except OSError:  # no hard links on this file system: then there is a moment when the file is empty
+            try:
+                with file.open("x", encoding="ascii") as made:
+                    made.write(name)
+            except FileExistsError:
+                return
+            except OSError as error:
+                raise output_error(error, file) from error
+
+
 def _read_name(file: Path) -> str | None:
     try:
         name = file.read_text(encoding="ascii").strip()
+        deadline = time.monotonic() + _NAMING_S
+        while not name and time.monotonic() < deadline:
+            time.sleep(0.05)
+            name = file.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
