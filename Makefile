@@ -44,7 +44,7 @@ format: $(STAMP) ## put every file into the house format
 bench: $(STAMP) models ## speed, memory, accuracy: some two minutes; BENCH="--full --publish" rewrites docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)
 
-services: ## what tests need beside Python: a browser for the report
+services: ## what tests need beside Python: a browser for the report, a PostgreSQL for the store
 	bash scripts/services.sh
 
 models: $(STAMP) ## fetch and verify the model weights

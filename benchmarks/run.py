@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.accuracy import accuracy, baseline
+from benchmarks.across import across
 from benchmarks.annotate import annotate
 from benchmarks.attributes import attributes
 from benchmarks.batch_memory import batch_memory
@@ -28,7 +29,9 @@ from benchmarks.measure import freeze, leave_settings_out
 from benchmarks.memory import memory
 from benchmarks.quality import quality
 from benchmarks.real import real
+from benchmarks.remote import remote
 from benchmarks.results import Check, Section, replace_between, targets_markdown
+from benchmarks.scaling import scaling
 from benchmarks.shots import shots
 from benchmarks.speed import again, speed, workers
 from benchmarks.ssim import ssim
@@ -46,11 +49,13 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "again": again,
     "memory": memory,
     "workers": workers,
+    "scaling": scaling,
     "accuracy": accuracy,
     "real": real,
     "quality": quality,
     "baseline": baseline,
     "clustering": clustering,
+    "across": across,
     "shots": shots,
     "keyframes": keyframes,
     "keyframes-speed": keyframes_speed,
@@ -61,6 +66,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "annotate": annotate,
     "attributes": attributes,
     "detectors": detectors,
+    "remote": remote,
 }
 """All sections, in the order of the page."""
 

@@ -98,7 +98,7 @@ class Running:
             self.process.send_signal(number)
 
     def end(self) -> Done:
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=300)
         return Done(self.process.returncode, "".join(self._heard) + out, err)
 
 

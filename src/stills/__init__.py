@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 from stills._version import __version__
 
 if TYPE_CHECKING:
+    from stills.api.across import people_across
     from stills.api.cast import CastResult, cast
     from stills.api.faces import FacesResult, faces
     from stills.api.keyframes import KeyframesResult, keyframes
     from stills.api.people import PeopleResult, people
+    from stills.api.portrait import PortraitResult, portrait
     from stills.api.shots import ShotsResult, shots
     from stills.api.stored import forget, render_report
     from stills.api.thumbnails import ThumbnailsResult, thumbnails
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from stills.select.cast import CastOptions, select_cast
     from stills.select.keyframes import KeyframesOptions, select_keyframes
     from stills.select.people import PeopleOptions, select_people
+    from stills.select.portrait import PortraitOptions, select_portrait
     from stills.select.thumbnails import ThumbnailsOptions, select_thumbnails
     from stills.settings import Settings, load_settings
     from stills.types import (
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
         ThumbnailsSelection,
         VideoInfo,
     )
+    from stills.types_portrait import PortraitSelection, StepReport
 
 _HOME = {
     "BatchResult": "jobs.batch",
@@ -70,9 +74,13 @@ _HOME = {
     "ManifestError": "jobs.manifest",
     "PeopleOptions": "select.people",
     "PeopleResult": "api.people",
+    "PortraitOptions": "select.portrait",
+    "PortraitResult": "api.portrait",
+    "PortraitSelection": "types_portrait",
     "Scanner": "scan.scanner",
     "Settings": "settings",
     "ShotsResult": "api.shots",
+    "StepReport": "types_portrait",
     "StillsError": "errors",
     "ThumbnailsOptions": "select.thumbnails",
     "ThumbnailsResult": "api.thumbnails",
@@ -84,6 +92,8 @@ _HOME = {
     "keyframes": "api.keyframes",
     "load_settings": "settings",
     "people": "api.people",
+    "people_across": "api.across",
+    "portrait": "api.portrait",
     "probe": "api.videos",
     "read_manifest": "jobs.manifest",
     "render_report": "api.stored",
@@ -91,6 +101,7 @@ _HOME = {
     "select_cast": "select.cast",
     "select_keyframes": "select.keyframes",
     "select_people": "select.people",
+    "select_portrait": "select.portrait",
     "select_thumbnails": "select.thumbnails",
     "shots": "api.shots",
     "thumbnails": "api.thumbnails",
@@ -142,6 +153,9 @@ __all__ = [
     "PeopleSelection",
     "Person",
     "Pick",
+    "PortraitOptions",
+    "PortraitResult",
+    "PortraitSelection",
     "Poster",
     "PosterFace",
     "Progress",
@@ -150,6 +164,7 @@ __all__ = [
     "Settings",
     "Shot",
     "ShotsResult",
+    "StepReport",
     "StillsError",
     "ThumbnailsOptions",
     "ThumbnailsResult",
@@ -164,6 +179,8 @@ __all__ = [
     "keyframes",
     "load_settings",
     "people",
+    "people_across",
+    "portrait",
     "probe",
     "read_manifest",
     "render_report",
@@ -171,6 +188,7 @@ __all__ = [
     "select_cast",
     "select_keyframes",
     "select_people",
+    "select_portrait",
     "select_thumbnails",
     "shots",
     "thumbnails",

@@ -109,6 +109,13 @@ class DownloadInterruptedError(DownloadError):
     retryable = True
 
 
+class ChangedError(InputError):
+    """What is read now is not what was read before under the same name. The next try begins with what is there."""
+
+    code = "changed"
+    retryable = True
+
+
 class LimitError(StillsError):
     """A limit was reached: memory, time, pixels, no progress."""
 
@@ -176,6 +183,37 @@ class IndexFormatError(StillsError):
     """An index on disk is damaged or of another version."""
 
     code = "index"
+
+
+class StateError(StillsError):
+    """The database that holds the state of a library cannot be used: damaged, of another version, gone."""
+
+    code = "state"
+
+
+class StateUnavailableError(StateError):
+    """The state's database does not answer now: locked by another process, no connection."""
+
+    retryable = True
+
+
+class NoStateError(StateError):
+    """There is no state yet: nothing was ever run on this output folder."""
+
+    code = "no-state"
+
+
+class RunActiveError(StillsError):
+    """Another run is at work on the same output folder."""
+
+    code = "busy"
+    retryable = True
+
+
+class FencedError(StillsError):
+    """This work was given to somebody else meanwhile: its lease ran out, or its video changed. Its result is void."""
+
+    code = "fenced"
 
 
 class StrictError(StillsError):

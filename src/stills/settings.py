@@ -13,7 +13,6 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +62,20 @@ def _walk(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[B
 SECTIONS = frozenset(key for key, section in _walk(Settings) if section is not None)
 KEYS = tuple(key for key, section in _walk(Settings) if section is None)
 """Every setting as a dotted key, in the order of the tree."""
-OPTIONS: Mapping[str, str] = {
-    leaf: key for key in KEYS if Counter(k.rpartition(".")[2] for k in KEYS)[leaf := key.rpartition(".")[2]] == 1
-}
+ASKED_ONLY = "portrait."
+"""Settings of the recipe that takes no short name from what had it before: there it means this only if it is asked."""
+
+
+def _short_names() -> Mapping[str, str]:
+    owners: dict[str, list[str]] = {}
+    for key in sorted(KEYS, key=lambda key: key.startswith(ASKED_ONLY)):
+        known = owners.setdefault(key.rpartition(".")[2], [])
+        if not known or not key.startswith(ASKED_ONLY):
+            known.append(key)
+    return {key.rpartition(".")[2]: key for key in KEYS if owners[key.rpartition(".")[2]] == [key]}
+
+
+OPTIONS: Mapping[str, str] = _short_names()
 """Dotted key by its last part, which is the name of the flag and of the keyword option, where no other has the same."""
 
 BASES: Mapping[str, tuple[str, ...]] = {"cast": ("people",)}

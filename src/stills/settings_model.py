@@ -135,6 +135,8 @@ class PeopleSettings(Section):
     """How tracks become people: constrained, chinese-whispers, dbscan, hdbscan or agglomerative."""
     similarity: float | None = Field(default=None, ge=0, le=1)
     """Cosine similarity from which two tracks are one person; by default the one measured for the method."""
+    across_similarity: float | None = Field(default=None, ge=0, le=1)
+    """Cosine similarity from which people of several videos are one; by default the one measured for the embedder."""
     per_person: int = Field(default=1, ge=1, le=100)
     """Pictures of each person."""
     runners_up: int = Field(default=3, ge=0, le=100)
@@ -275,6 +277,54 @@ class BatchSettings(Section):
     """Also write the tables as pickled lists of dictionaries, for programs that read those."""
 
 
+class JobsSettings(Section):
+    """Many videos: where their state is kept, and who does the work."""
+
+    database: str | None = None
+    """Where state is kept: by default SQLite in OUT/.stills; or a postgresql://… URL, for several machines."""
+    runner: Literal["local", "ray"] = "local"
+    """Who does the work: local (processes of this machine) or ray (a Ray cluster)."""
+    ray_address: str | None = None
+    """Address of the Ray cluster; without, one is started on this machine."""
+    at_once: int | None = Field(default=None, ge=1, le=256)
+    """Videos under way at the same time; by default as many as there are workers, and one."""
+    wait: bool = False
+    """Wait for another run on the same output folder to end, instead of refusing."""
+    lease: float = Field(default=60.0, ge=5, le=3600)
+    """Seconds after which the work of a machine that no longer answers is given to another."""
+    settle: float = Field(default=5.0, ge=0, le=3600)
+    """A file that changed less than so many seconds ago may still be copied, and is left for later."""
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port at which Prometheus metrics are served while there is work."""
+    metrics_file: Path | None = None
+    """File for Prometheus' textfile collector, written while there is work and at its end."""
+
+
+class PortraitSettings(Section):
+    """The one best frame with a large face."""
+
+    effort: Effort = "fast"
+    """How closely to look: fast goes from the quickest place to the slowest and stops where a frame qualifies."""
+    min_face: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(read_face_size)] = "12%"
+    """Smallest face that qualifies: pixels like 120, or a share of the picture's shorter side like 12%."""
+    min_quality: float = Field(default=0.5, ge=0, le=1)
+    """Least quality of a face that qualifies."""
+    if_none: Literal["best", "skip"] = "best"
+    """What to do where no face qualifies: take the best there is, or skip the video."""
+    cover: bool = True
+    """Look at the cover picture in the file first."""
+    weights: Annotated[Mapping[str, Annotated[float, Field(ge=0)]], BeforeValidator(read_weights)] = Field(
+        default_factory=dict
+    )
+    """How much each part of a frame's score counts, where not as usual."""
+    prefer: Annotated[Mapping[str, Annotated[float, Field(ge=-1, le=1)]], BeforeValidator(read_weights)] = Field(
+        default_factory=dict
+    )
+    """What is preferred, and how much: smile, eyes, frontal, alone, centred; nothing by default."""
+    runners_up: int = Field(default=3, ge=0, le=100)
+    """Further frames that are listed, not written."""
+
+
 class Settings(Section):
     """Everything that can be set. Frozen: :func:`stills.settings.change_settings` makes a changed one."""
 
@@ -286,6 +336,8 @@ class Settings(Section):
     thumbnails: ThumbnailsSettings = Field(default_factory=ThumbnailsSettings)
     cast: CastSettings = Field(default_factory=CastSettings)
     batch: BatchSettings = Field(default_factory=BatchSettings)
+    jobs: JobsSettings = Field(default_factory=JobsSettings)
+    portrait: PortraitSettings = Field(default_factory=PortraitSettings)
     strict: bool = False
     """Turn every fallback into an error."""
     embeddings: bool = True

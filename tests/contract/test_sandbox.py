@@ -158,12 +158,11 @@ def test_prestart_forks_before_there_are_tasks():
         assert {r.value for r in pool.run(Task(n, TASKS + "add", (n, n)) for n in range(2))} == {0, 2}
 
 
-def test_one_run_at_a_time(pool):
+def test_runs_of_one_thread_go_side_by_side(pool):
     first = pool.run(Task(n, TASKS + "add", (n, n)) for n in range(3))
-    next(first)
-    with pytest.raises(UsageError):
-        next(pool.run([]))
-    first.close()
+    taken = [next(first)]
+    assert [r.value for r in pool.run([Task(0, TASKS + "add", (40, 2))])] == [42]
+    assert sorted(r.value for r in [*taken, *first]) == [0, 2, 4]
     assert list(pool.run([])) == []
 
 

@@ -144,7 +144,7 @@ def test_a_table_that_is_wrong_starts_nothing(films: Path, tmp_path: Path) -> No
     for arguments, says in (
         (("--target", "3"), "--target is no option of --recipe cast — it is one of keyframes"),
         (("--start", "3", "--stop", "2"), "stop 2 lies before start 3"),
-        (("--recipe", "portrait"), "portrait"),
+        (("--recipe", "pantomime"), "pantomime"),
     ):
         done = run("batch", table(films, "A,face.mp4,,"), "-o", out, *arguments)
         assert done.code == 2

@@ -11,7 +11,7 @@ import pytest
 
 from stills.cli import main
 from stills.cli.app import COMMANDS, cli
-from stills.settings import OPTIONS, load_settings
+from stills.settings import KEYS, OPTIONS, load_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +63,8 @@ WORDS = {
     "window": "the preset's", "start": "the start", "end": "the end", "every": "none", "expression": "expression",
     "emotions": "happy=1,surprise=0.6", "aspect": "as it is", "avoid_edges": "no-avoid-edges", "cover": "cover",
     "preview": "none", "attributes": "none", "annotate": "no-annotate", "blur": "none", "pickle": "no-pickle",
-    "poster_distance": "by embedder; sface 0.525",
+    "poster_distance": "by embedder; sface 0.525", "weights": "as measured", "prefer": "nothing",
+    "keyframes.similarity": "0.95",
 }  # fmt: skip
 """Defaults that the help says in words."""
 
@@ -72,12 +73,14 @@ WORDS = {
 def test_the_defaults_in_the_help_are_those_of_the_settings(name: str, command: click.Command) -> None:
     settings = load_settings(env={})
     for option in command.params:
-        if not isinstance(option, click.Option) or option.name not in OPTIONS or option.name in {"strict", "all"}:
+        own = f"{name}.{option.name}"
+        key = own if own in KEYS else OPTIONS.get(option.name or "", "")
+        if not isinstance(option, click.Option) or not key or option.name in {"strict", "all"}:
             continue  # a flag that can only be given
-        section, _, leaf = OPTIONS[option.name].rpartition(".")
+        section, _, leaf = key.rpartition(".")
         value = getattr(getattr(settings, section), leaf) if section else getattr(settings, leaf)
         said = f"{value:g}" if isinstance(value, float) else str(value)
-        assert option.show_default == WORDS.get(leaf, said), option.name
+        assert option.show_default == WORDS.get(key, WORDS.get(leaf, said)), option.name
         assert option.default is None or option.default is not False, "a flag that is not given must not count"
 
 
@@ -93,6 +96,9 @@ def test_defaults_in_words_are_true() -> None:
     assert (settings.cast.attributes, settings.cast.annotate) == ((), False)
     thumbnails = settings.thumbnails
     assert (thumbnails.expression, thumbnails.cover, thumbnails.avoid_edges) == (True, True, False)
+    portrait = settings.portrait
+    assert (portrait.cover, portrait.weights, portrait.prefer) == (True, {}, {})
+    assert settings.keyframes.weights == thumbnails.weights == {}
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,6 +158,13 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["thumbnails", "--aspect", "16", "x"], "16:9"),
         (["thumbnails", "--aspect", "9:16", "--fit", "1920x1080", "x"], "--aspect"),
         (["thumbnails", "--preview", "png", "x"], "gif"),
+        (["portrait", "--prefer", "charm=1", "x"], "centred"),
+        (["portrait", "--prefer", "smile=2", "x"], "1"),
+        (["portrait", "--weights", "charm=1", "x"], "sharpness"),
+        (["portrait", "--weights", "size=-1", "x"], "0"),
+        (["portrait", "--min-face", "120%", "x"], "100%"),
+        (["portrait", "--if-none", "guess", "x"], "skip"),
+        (["portrait", "--lossless", "x"], "lossless"),
         (["cast", "--attributes", "age,shoe-size", "x"], "'ethnicity' or 'emotion'"),
         (["cast", "--attributes", "age,age", "x"], "twice"),
         (["cast", "--min-area", "0.5", "--max-area", "0.1", "x"], "min_area"),

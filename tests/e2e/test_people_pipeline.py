@@ -83,7 +83,7 @@ def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(settings: Settings) -> None:
         raise AssertionError("a worker process was started")
 
-    monkeypatch.setattr(import_module("stills.scan.scanner"), "start_workers", refuse)
+    monkeypatch.setattr(import_module("stills.scan.workers"), "start_workers", refuse)
 
 
 @pytest.fixture

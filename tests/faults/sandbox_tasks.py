@@ -177,3 +177,32 @@ def heartbeat_for(seconds):
     while time.monotonic() < end:
         report(round(end - time.monotonic(), 3))
     return "alive"
+
+
+def answer_when_told(address, value):
+    """Connects to ``address``, says ``value`` and gives it back once it is told to go on."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(address)
+        line.sendall(f"{value}\n".encode())
+        line.recv(1)
+    return value
+
+
+def count_for(name, steps):
+    """Reports ``(name, step)`` for each step; all of them come back as the name."""
+    for step in range(steps):
+        report((name, step))
+    return name
+
+
+def span_of_work(rounds):
+    """When some work began and when it ended, by the clock of the whole system."""
+    begun = time.monotonic()
+    sum(range(rounds))
+    return begun, time.monotonic()
+
+
+def refuse_when_told(address):
+    """Connects to ``address``, and fails once it is told to go on."""
+    answer_when_told(address, "starting")
+    not_ready()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stills.cli.inputs import expand, is_output, results_in
-from stills.errors import InputError, UsageError
+from stills.errors import InputError
 
 
 @pytest.fixture
@@ -76,9 +76,3 @@ def test_what_cannot_be_used_is_an_entry_with_an_error(films: Path, tmp_path: Pa
 def test_a_missing_file_is_left_to_the_probe(tmp_path: Path) -> None:
     (item,) = expand([str(tmp_path / "missing.mp4")])
     assert item.error is None
-
-
-@pytest.mark.parametrize("address", ["s3://bucket/film.mp4", "https://example.org/film.mp4", "GS://b/k"])
-def test_a_remote_address_is_refused_before_anything_starts(address: str) -> None:
-    with pytest.raises(UsageError, match="extra"):
-        expand([address])

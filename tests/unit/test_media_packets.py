@@ -14,6 +14,7 @@ class FakePacket:
     def __init__(self, pts, dts=None, *, key=False, discard=False, size=10, duration=1):
         self.pts, self.dts, self.size, self.duration = pts, dts, size, duration
         self.is_keyframe, self.is_discard = key, discard
+        self.pos = None
 
 
 def index_of(*packets: FakePacket) -> PacketIndex:

@@ -122,10 +122,21 @@ def test_a_name_that_recipes_share_means_the_one_that_is_asked() -> None:
 
 
 def test_options_are_short_names_of_one_setting_each() -> None:
-    leaves = [key.rpartition(".")[2] for key in KEYS]
-    assert (
-        set(leaves) - OPTIONS.keys() == {leaf for leaf in leaves if leaves.count(leaf) > 1} == {"similarity", "weights"}
+    leaves = [key.rpartition(".")[2] for key in KEYS if not key.startswith("portrait.")]
+    several = {leaf for leaf in leaves if leaves.count(leaf) > 1}
+    assert set(leaves) - OPTIONS.keys() == several == {"similarity", "weights"}
+
+
+def test_a_portrait_takes_no_short_name_from_what_had_it_before() -> None:
+    assert (OPTIONS["effort"], OPTIONS["min_face"], OPTIONS["cover"]) == (
+        "scan.effort",
+        "people.min_face",
+        "thumbnails.cover",
     )
+    assert OPTIONS["if_none"] == "portrait.if_none"
+    settings = load_settings(env={}, options={"effort": "exhaustive", "min_face": "20%"}, section="portrait")
+    assert (settings.portrait.effort, settings.portrait.min_face) == ("exhaustive", "20%")
+    assert (settings.scan.effort, settings.people.min_face) == ("balanced", "24")
 
 
 def test_changing_settings_makes_new_ones() -> None:

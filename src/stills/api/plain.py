@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stills.addresses import public_name
 from stills.api.keyframes import KeyframesResult
 from stills.api.plain_run import PlainRun, Row
 from stills.api.results import PathLike, output_options, picture_progress, scanner_for
@@ -88,8 +89,17 @@ class PlainResult(KeyframesResult):
         self._noted.clear()
         with scanner_for(self._scanner, self.settings) as scanner:
             options = output_options(self.settings)
-            scanner.fit((), self.video)
-            run = PlainRun(self.video, self.packets, self.pts, self.settings, options, scanner, noted=self._noted)
+            scanner.fit((), self.video, cancel=cancel)
+            run = PlainRun(
+                self.video,
+                self.packets,
+                self.pts,
+                self.settings,
+                options,
+                scanner,
+                noted=self._noted,
+                place=self.index.place,
+            )
             document = self._document()
 
             def stage_files(stage: Path) -> Iterator[str]:
@@ -139,12 +149,13 @@ def plain_keyframes(
     """
     from stills.media.source import content_id
 
-    path = video.video.path if isinstance(video, Index) else os.fspath(video)
-    content = content_id(path)
+    place = video.place if isinstance(video, Index) else os.fspath(video)
+    path = public_name(place)
+    content = content_id(place)
     if isinstance(video, Index) and content != video.content:
         raise InputError("the file is not the one that was scanned", path=path, remedy="scan it again")
     with scanner_for(scanner, settings) as work:
-        info, packets = work.packets(path, cancel=cancel)
+        info, packets = work.packets(place, cancel=cancel)
     pts = planned_pts(info, packets, settings.keyframes)
     if not len(pts):
         raise NothingFoundError(
@@ -165,6 +176,7 @@ def plain_keyframes(
         models={},
         report=ScanReport(settings.scan.effort, info.frame_count, 0, 0, 0.0, 0.0),
         warnings=(),
+        source=place if place != path else None,
     )
     return PlainResult(index, selection, (), settings, scanner, pts, packets)
 

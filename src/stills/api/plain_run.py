@@ -43,7 +43,10 @@ Row: TypeAlias = tuple[int, str, int, int]
 
 @dataclass(slots=True)
 class PlainRun:
-    """Takes the frames at ``pts`` out of ``video``; ``rows`` is what came out, ``noted`` what went wrong."""
+    """Takes the frames at ``pts`` out of ``video``; ``rows`` is what came out, ``noted`` what went wrong.
+
+    ``place`` is where the video is read from, where that is not its name.
+    """
 
     video: VideoInfo
     packets: PacketIndex
@@ -54,6 +57,7 @@ class PlainRun:
     rows: list[Row] = field(default_factory=list)
     noted: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
+    place: str = ""
     _first_error: StillsError | None = None
 
     def write(self, stage: Path, cancel: CancelToken | None) -> Iterator[str]:
@@ -157,7 +161,14 @@ class PlainRun:
     def _task(self, stage: Path, key: int, names: Names) -> Task:
         scan = self.settings.scan
         task = PlainTask(
-            self.video.path, self.video, self.packets, names, str(stage), self.options, scan.threads, self._device()
+            self.place or self.video.path,
+            self.video,
+            self.packets,
+            names,
+            str(stage),
+            self.options,
+            scan.threads,
+            self._device(),
         )
         return Task(key, "stills.api.plain_worker:write_frames", (task,), self.video.path)
 

@@ -26,6 +26,7 @@ from stills.types import (
     ThumbnailsSelection,
     VideoInfo,
 )
+from stills.types_portrait import PortraitSelection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +40,9 @@ PathLike: TypeAlias = str | os.PathLike[str]
 OnPicture: TypeAlias = Callable[[int, int], None]
 """Called with how many pictures are prepared, and of how many."""
 
-Selected = TypeVar("Selected", bound=PeopleSelection | CastSelection | KeyframesSelection | ThumbnailsSelection)
+Selected = TypeVar(
+    "Selected", bound=PeopleSelection | CastSelection | KeyframesSelection | ThumbnailsSelection | PortraitSelection
+)
 Chosen = TypeVar("Chosen", bound=KeyframesSelection | ThumbnailsSelection)
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stills.addresses import public_name
 from stills.api.results import PathLike
 from stills.errors import OutputError
 from stills.settings import load_settings
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 def forget(video: PathLike, *, out: PathLike | None = None, settings: Settings | None = None) -> list[Path]:
     """Erase the index of ``video`` and, with ``out``, what was written about it there; the erased paths.
 
+    That includes what people were recognised by over several videos (``OUT/.stills/gallery``).
     A video that is gone is known by the path it was scanned at. Files in ``out`` that stills did not write stay. Raises
     ``OutputError`` where something cannot be erased.
     """
+    from stills.api.across import forget_in_gallery
+    from stills.index.gallery import gallery_folder
     from stills.index.store import IndexStore
     from stills.media.source import content_id
     from stills.render.report import results_of
@@ -27,9 +31,12 @@ def forget(video: PathLike, *, out: PathLike | None = None, settings: Settings |
 
     store = IndexStore((settings or load_settings()).cache_folder)
     erased: list[Path] = []
-    path = os.fspath(video)
+    path = public_name(os.fspath(video))
     try:
-        for content in [content_id(path)] if Path(path).exists() else store.contents_at(path):
+        contents = [content_id(path)] if Path(path).exists() else store.contents_at(path)
+        if out is not None and forget_in_gallery(Path(out), contents, path):
+            erased.append(gallery_folder(Path(out)))
+        for content in contents:
             if store.forget(content):
                 erased.append(store.root / content)
         for folder in results_of(Path(out), path) if out is not None else ():

@@ -42,7 +42,7 @@ def scan(
     """Measure ``video``, or find what was measured of it before.
 
     Args:
-        video: A local file.
+        video: A file, or an address (``https://…``; ``s3://…`` and the like with the extra ``stills[remote]``).
         layers: What to measure: ``"shots"``, ``"signals"`` (for key frames, has the shots too), ``"faces"`` (for
             people; thumbnails need both), ``"expression"`` (has the faces too).
         settings: All settings; by default those of the environment.
@@ -72,11 +72,11 @@ def is_scanned(
     **options: Any,
 ) -> bool:
     """Whether :func:`scan` would answer from the index. Raises ``InputError`` where the file cannot be read."""
-    from stills.media.source import content_id
+    from stills.media.source import content_id, is_remote
     from stills.scan.scanner import Scanner
 
     chosen = change_settings(settings or load_settings(), **options)
-    return Scanner(chosen).find(content_id(video), layers, quick=quick) is not None
+    return Scanner(chosen).find(content_id(video), layers, quick=quick, remote=is_remote(video)) is not None
 
 
 def index_of(

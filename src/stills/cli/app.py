@@ -24,6 +24,8 @@ COMMANDS: Mapping[str, str] = {
     "cast": "Who is on screen, for how long, with whom, and on the poster.",
     "keyframes": "The frames that differ, the best of their near-equals.",
     "thumbnails": "The most engaging frames, best first.",
+    "portrait": "The one best frame with a large face.",
+    "who": "The people of many videos: list, name, join and part them.",
     "batch": "One recipe over a table of films, with tables over all of them.",
     "shots": "Where one shot ends and the next begins: a table, EDL, OpenTimelineIO, WebVTT, CSV.",
     "faces": "The faces of pictures: where they are, and what is inferred of them.",

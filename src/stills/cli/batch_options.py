@@ -50,6 +50,7 @@ _RECIPES: Mapping[str, Callable[[], list[click.Option]]] = {
     "people": lambda: _of(options.people_options),
     "keyframes": lambda: [*_of(options.keyframes_options), *_of(options.sheet_option)],
     "thumbnails": lambda: [*_of(options.thumbnails_options), *_of(options.sheet_option)],
+    "portrait": lambda: _of(options.portrait_options),
 }
 
 

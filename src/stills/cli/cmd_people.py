@@ -15,6 +15,7 @@ from stills.cli.inputs import expand
 @options.inputs_argument
 @options.out_option
 @options.people_options
+@options.across_options
 @options.picture_options
 @options.scan_options
 @options.limit_options
@@ -22,21 +23,32 @@ from stills.cli.inputs import expand
 @options.strict_option
 @options.dry_run_option
 @options.talk_options
-def command(inputs: tuple[str, ...], out: Path, dry_run: bool, **given: Any) -> int:
+def command(inputs: tuple[str, ...], out: Path, dry_run: bool, across: bool, who: tuple[str, ...], **given: Any) -> int:
     """Write one good picture of every person in each video, with a report.
 
     INPUT is a video, a folder (searched with its subfolders) or a glob. Each video gets a folder in OUT with
     people.json and the pictures; OUT/report.html shows them all. A video that was scanned before is not decoded again.
+    With --across people are recognised from one video to the next; INPUT may then be an OUT that is there already.
 
     \b
     stills people film.mp4 -o out
     stills people holiday/ -o out --fit 1080p --min-screen-time 1
     stills people *.mkv -o out --effort fast --per-person 3 --json
+    stills people holiday/ -o out --across --who Ann=ann.jpg
+    stills people --across out
     """  # noqa: D301 - click reads \b
     session = options.start(section="people", **given)
     from stills.api.results import output_options
 
     output_options(session.settings)  # what is wrong with the call is said before anything starts
+    if across or who:
+        from stills.cli import across_work
+
+        across_work.check(session, who, across=across)
+        if (known := across_work.only_compares(inputs)) is not None:
+            if dry_run:
+                return across_work.say_what(session, known)
+            return across_work.compare_people(session, known, who=who)
     videos = expand(inputs, out=out)
     if dry_run:
         from stills.cli.dry import dry_run as say_what
@@ -47,4 +59,7 @@ def command(inputs: tuple[str, ...], out: Path, dry_run: bool, **given: Any) -> 
     with start_workers(session.settings) as workers:  # they import while we do
         from stills.cli.people_work import find_people
 
-        return find_people(session, videos, out, workers)
+        code = find_people(session, videos, out, workers)
+        if across and code in (0, 3, 4):
+            return across_work.compare_people(session, out, who=who, workers=workers) or code
+        return code

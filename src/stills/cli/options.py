@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from stills.cli.places import OutFolder, note_search
 from stills.errors import UsageError
 from stills.types import ClusterMethod, Device, Effort, FitMode, PictureFormat, Precision, Preset
 
@@ -61,11 +62,19 @@ def _choice(kind: Any) -> click.Choice[str]:
 
 
 # What may not be read is said of each input by itself (readable=False): as a usage error it would cost all others.
-inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path(readable=False))
+inputs_argument = _all(
+    click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path(readable=False)),
+    _option("--include", multiple=True, metavar="PATTERN", expose_value=False, callback=note_search,
+            help="In folders, take only files that match, such as '*.mp4'. As often as needed."),
+    _option("--exclude", multiple=True, metavar="PATTERN", expose_value=False, callback=note_search,
+            help="In folders, leave out files and subfolders that match. As often as needed."),
+    _option("--column", metavar="NAME", show_default="video, path, url, …", expose_value=False, callback=note_search,
+            help="In lists (CSV, JSON lines), the column that names the video."),
+)  # fmt: skip
 
 out_option = _option(
-    "-o", "--out", default="out", show_default=True, type=click.Path(readable=False, path_type=Path), metavar="FOLDER",
-    help="Folder for pictures, results and the report.",
+    "-o", "--out", default="out", show_default=True, type=OutFolder(readable=False, path_type=Path), metavar="FOLDER",
+    help="Folder for pictures, results and the report; or an address such as s3://bucket/folder.",
 )  # fmt: skip
 
 dry_run_option = _option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
@@ -88,8 +97,7 @@ config_option = _option(
 
 strict_option = _option("--strict", is_flag=True, default=None, help="Turn every fallback into an error.")
 
-scan_options = _all(
-    _option("--effort", type=_choice(Effort), show_default="balanced", help="How closely to look."),
+_looking_options = _all(
     _option("--workers", type=click.IntRange(1, 256), metavar="N", show_default="one a core",
                  help="Processes that decode and measure."),
     _option("--threads", type=click.IntRange(1, 64), metavar="N", show_default="1",
@@ -104,6 +112,16 @@ scan_options = _all(
                  help="What infers age, gender, ethnicity and emotion, where they are named."),
     _option("--resume/--no-resume", default=None, show_default="resume",
                  help="Go on where an interrupted scan stopped, or start anew."),
+)  # fmt: skip
+
+scan_options = _all(
+    _option("--effort", type=_choice(Effort), show_default="balanced", help="How closely to look."), _looking_options
+)
+
+portrait_scan_options = _all(
+    _option("--effort", type=_choice(Effort), show_default="fast",
+            help="How closely to look: fast looks at the cover picture, key frames, scenes and what is near the best, "
+                 "and stops where a frame qualifies; the others look at everything."), _looking_options
 )  # fmt: skip
 
 limit_options = _all(
@@ -189,6 +207,23 @@ thumbnails_options = _all(
             help="Also write an animated preview of the chosen moments."),
 )  # fmt: skip
 
+portrait_options = _all(
+    _option("--min-face", metavar="SIZE", show_default="12%",
+            help="Smallest face that qualifies: pixels, or a share of the picture's shorter side like 12%."),
+    _option("--min-quality", type=click.FloatRange(0, 1), metavar="0…1", show_default="0.5",
+            help="Least quality of a face that qualifies."),
+    _option("--if-none", type=click.Choice(("best", "skip")), show_default="best",
+            help="Where no face qualifies: take the best there is, or skip the video."),
+    _option("--cover/--no-cover", default=None, show_default="cover",
+            help="Let the cover picture in the file be a candidate."),
+    _option("--weights", metavar="NAME=N,…", show_default="as measured",
+            help="How much each part of a frame's score counts, such as size=1,sharpness=0.5."),
+    _option("--prefer", metavar="NAME=N,…", show_default="nothing",
+            help="What is preferred, and how much: smile, eyes, frontal, alone, centred; 1 most, -1 to avoid."),
+    _option("--runners-up", type=click.IntRange(0, 100), metavar="N", show_default="3",
+            help="Further good frames that are listed."),
+)  # fmt: skip
+
 people_options = _all(
     _option("--min-face", metavar="SIZE", show_default="24",
                  help="Smallest face that counts: pixels, or a share of the picture's shorter side like 3%."),
@@ -207,6 +242,14 @@ people_options = _all(
     _option("--crops/--no-crops", default=None, show_default="no-crops", help="Also write a crop of each face."),
     _option("--embeddings/--no-embeddings", default=None, show_default="embeddings",
                  help="Keep face embeddings in the local index, or drop them after clustering."),
+)  # fmt: skip
+
+across_options = _all(
+    _option("--across", is_flag=True, help="Recognise people from one video to the next, in all that are in OUT."),
+    _option("--across-similarity", type=click.FloatRange(0, 1), metavar="0…1", show_default="as measured",
+            help="Cosine similarity from which people of several videos are one person."),
+    _option("--who", multiple=True, metavar="NAME=PHOTO",
+            help="With --across: whom a photo shows is called NAME in all videos. As often as needed."),
 )  # fmt: skip
 
 poster_option = _option(

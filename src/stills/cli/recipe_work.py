@@ -46,7 +46,7 @@ def write_results(
     names = output_names(videos)
 
     def report(failures: Sequence[Failure]) -> Path:
-        keep_failures(out, failures, [video.path for video in videos])
+        keep_failures(out, failures, [video.name for video in videos])
         return stills.render_report(out)
 
     with stills.Scanner(session.settings, workers) as scanner:

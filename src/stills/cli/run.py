@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,6 +17,7 @@ from stills.cli.options import Session
 from stills.cli.progress import ProgressView
 from stills.cli.say import ReaderGoneError, count, line, log, note, report_bug, report_error, write_out
 from stills.errors import CancelledError, NothingFoundError, OutputError, StillsError
+from stills.jobs.outputs import public_text, remote_output
 from stills.retry import backoff
 from stills.types import Fallback, ProgressCallback
 
@@ -33,7 +34,7 @@ class Outcome:
 
     line: str
     found: bool = True
-    files: Sequence[Path] = ()
+    files: Sequence[Path | str] = ()
     fallbacks: Sequence[Fallback] = ()
     partial: bool = False
     warnings: Sequence[str] = ()
@@ -93,7 +94,7 @@ def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: Af
     tally = _Tally()
     with cancel_on_signals() as token, ProgressView(len(inputs), session.events, quiet=session.quiet) as view:
         for item in inputs:
-            view.begin(item.path)
+            view.begin(item.name)
             try:
                 outcome = _one(session, item, work, view, token)
             except (CancelledError, KeyboardInterrupt):
@@ -102,15 +103,15 @@ def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: Af
             except ReaderGoneError:
                 raise
             except StillsError as error:
-                tally.failures.append(Failure(item.path, error.message, error.remedy))
+                tally.failures.append(Failure(item.name, error.message, error.remedy))
                 with view.paused():
-                    report_error(_about(error, item.path))
-                session.events.error(error, path=item.path)
+                    report_error(_about(error, item.name))
+                session.events.error(error, path=item.name)
             except Exception as error:  # noqa: BLE001 - one input's bug must not cost the others
                 with view.paused():
-                    said = report_bug(error, item.path)
-                tally.failures.append(Failure(item.path, said))
-                session.events.error(said, path=item.path)
+                    said = report_bug(error, item.name)
+                tally.failures.append(Failure(item.name, said))
+                session.events.error(said, path=item.name)
             else:
                 tally.done += outcome.found
                 tally.empty += not outcome.found
@@ -120,9 +121,11 @@ def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: Af
     return _sum_up(session, tally, len(inputs), look_at)
 
 
-def _afterwards(session: Session, tally: _Tally, after: After) -> Path | None:
+def _afterwards(session: Session, tally: _Tally, after: After) -> Path | str | None:
     try:
-        return after(tally.failures)
+        page = after(tally.failures)
+        remote = remote_output(page) if page is not None else None
+        return page if page is None or remote is None else remote.publish_one(page)
     except StillsError as error:
         tally.after_failed = True
         report_error(error)
@@ -138,16 +141,16 @@ def _about(error: StillsError, path: str) -> StillsError:
 
 
 def _one(session: Session, item: Input, work: Work, view: ProgressView, token: CancelToken) -> Outcome:
-    session.events.emit("started", input=item.path)
+    session.events.emit("started", input=item.name)
     if item.error is not None:
         raise item.error
     limits = session.settings.limits
     for attempt in range(limits.retries + 1):
         token.check()
         try:
-            return work(item.path, view, token)
+            return _published(work(item.path, view, token), item)
         except NothingFoundError as error:
-            return Outcome(str(_about(error, item.path)), found=False)
+            return Outcome(str(_about(error, item.name)), found=False)
         except StillsError as error:
             if not error.retryable or attempt == limits.retries:
                 raise
@@ -157,17 +160,32 @@ def _one(session: Session, item: Input, work: Work, view: ProgressView, token: C
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
+def _published(outcome: Outcome, item: Input) -> Outcome:
+    """``outcome``, its files where they were to go, and neither them nor the input called by what is secret."""
+    paths = [path for path in outcome.files if isinstance(path, Path)]
+    remote = remote_output(paths[-1]) if paths else None
+    if remote is not None:
+        outcome = replace(outcome, files=remote.publish(paths))
+
+    def say(text: str) -> str:
+        return public_text(text.replace(item.path, item.name))
+
+    fields = {name: say(value) if isinstance(value, str) else value for name, value in outcome.fields.items()}
+    rows, warnings = tuple(map(say, outcome.rows)), tuple(map(say, outcome.warnings))
+    return replace(outcome, line=say(outcome.line), rows=rows, warnings=warnings, fields=fields)
+
+
 def _tell(session: Session, item: Input, outcome: Outcome) -> None:
     for fallback in outcome.fallbacks:
-        session.events.emit("fallback", input=item.path, code=fallback.code, message=fallback.message)
+        session.events.emit("fallback", input=item.name, code=fallback.code, message=fallback.message)
         if not session.quiet:
-            note(f"note: {item.path}: {fallback.message}")
+            note(f"note: {item.name}: {fallback.message}")
     if not session.quiet:
         said = [*(["only a part of this video could be read"] if outcome.partial else []), *outcome.warnings]
         if said:
-            note(f"warning: {item.path}: {'; '.join(said)}")
+            note(f"warning: {item.name}: {'; '.join(said)}")
     session.events.emit(
-        "result", input=item.path, found=outcome.found, files=[str(f) for f in outcome.files],
+        "result", input=item.name, found=outcome.found, files=[str(f) for f in outcome.files],
         partial=outcome.partial, warnings=list(outcome.warnings), **outcome.fields,
     )  # fmt: skip
     if session.events.enabled or session.quiet:
@@ -178,7 +196,7 @@ def _tell(session: Session, item: Input, outcome: Outcome) -> None:
         write_out(row)
 
 
-def _sum_up(session: Session, tally: _Tally, total: int, look_at: Path | None) -> int:
+def _sum_up(session: Session, tally: _Tally, total: int, look_at: Path | str | None) -> int:
     code = tally.exit_code
     session.events.emit(
         "summary", inputs=total, done=tally.done, nothing=tally.empty, failed=tally.failed,
@@ -226,6 +244,8 @@ def check_out(out: Path) -> None:
     """
     import tempfile
 
+    if (remote := remote_output(out)) is not None:
+        remote.check()
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):

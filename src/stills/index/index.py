@@ -34,6 +34,13 @@ class Index:
     partial: bool = False
     folder: str | None = None
     cover: Mapping[str, Any] | None = None
+    source: str | None = field(default=None, repr=False)
+    """The address that the video is read from, where ``video.path`` leaves out what is secret in it; never saved."""
+
+    @property
+    def place(self) -> str:
+        """Where the video is read from."""
+        return self.video.path if self.source is None else self.source
 
     @property
     def all_warnings(self) -> tuple[str, ...]:

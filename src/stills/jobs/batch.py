@@ -92,7 +92,7 @@ def batch(
         manifest: A CSV file with the columns ``id``, ``trailer`` and ``posters`` (``settings.batch`` names others), or
             one that was read.
         out: The output folder.
-        recipe: ``cast``, ``people``, ``keyframes`` or ``thumbnails``.
+        recipe: ``cast``, ``people``, ``keyframes``, ``thumbnails`` or ``portrait``.
         start: Position of the first film, counted from 0.
         stop: Position of the film before which to stop, as in a slice: ``films[start:stop]``.
         settings: Settings.

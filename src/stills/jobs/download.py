@@ -7,7 +7,6 @@ cancel has to wait for a read.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import threading
 import time
@@ -15,15 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from stills.addresses import public_name, scheme_of
 from stills.cancel import CancelToken
-from stills.errors import DownloadError, DownloadInterruptedError, LimitError, StillsError
+from stills.errors import DownloadInterruptedError, LimitError
 from stills.files import ensure_folder, output_error, remove_file
-from stills.jobs.addresses import clean, scheme_of, shown, split_address
-from stills.jobs.http_source import HttpSource
+from stills.media.http_source import HttpSource
+from stills.media.transports import HTTP, store_error, unsupported
 from stills.render.names import base_name, safe_name
 from stills.retry import LONGEST, backoff
 
-HTTP = frozenset({"http", "https"})
+__all__ = ["fetch", "unsupported"]
+
 _BLOCK = 1 << 20
 _LOOK_S = 0.1
 """How soon a cancel is seen."""
@@ -48,25 +49,6 @@ class Source(Protocol):
 
     def abort(self) -> None:
         """Have a read in another thread end soon."""
-
-
-def unsupported(address: str) -> str | None:
-    """Why ``address`` cannot be fetched by what is installed here; ``None`` where it can."""
-    scheme = scheme_of(address)
-    if scheme in HTTP:
-        parts = split_address(address)
-        return None if parts is not None and parts.hostname else "this is no valid address"
-    if importlib.util.find_spec("fsspec") is None:
-        return f"{scheme}:// needs the extra stills[remote]"
-    import fsspec
-
-    try:
-        fsspec.get_filesystem_class(scheme)
-    except ImportError as error:
-        return f"{scheme}:// needs a package that is not installed ({error})"
-    except ValueError:
-        return f"{scheme}:// is nothing that can be fetched"
-    return None
 
 
 def fetch(
@@ -162,7 +144,7 @@ class _Copy:
                     on_bytes(seen, self._source.size)
             elif time.monotonic() - since > timeout:
                 said = f"no byte came for {timeout:g} s"
-                raise DownloadInterruptedError(said, path=shown(self._address), remedy="try again later")
+                raise DownloadInterruptedError(said, path=public_name(self._address), remedy="try again later")
 
     def _work(self) -> None:
         try:
@@ -198,7 +180,7 @@ class _Copy:
     def _refuse_large(self, size: int) -> None:
         if size > self._max:
             said = f"the file is larger than the {self._max / 1e6:g} MB that may be downloaded"
-            raise LimitError(said, path=shown(self._address), remedy="raise --max-download")
+            raise LimitError(said, path=public_name(self._address), remedy="raise --max-download")
 
 
 class _StoreSource:
@@ -218,14 +200,14 @@ class _StoreSource:
             self._file = fsspec.open(self._address, "rb").open()
             size = getattr(self._file, "size", None)
             self.size = int(size) if isinstance(size, int) else None
-        except Exception as error:  # each store has errors of its own
-            raise self._lost(error) from error
+        except Exception as error:  # noqa: BLE001 - each store has errors of its own
+            raise store_error(error, self._address) from None
 
     def read(self, size: int) -> bytes:
         try:
             data: bytes = self._file.read(size)
-        except Exception as error:  # each store has errors of its own
-            raise self._lost(error) from error
+        except Exception as error:  # noqa: BLE001 - each store has errors of its own
+            raise store_error(error, self._address) from None
         return data
 
     def close(self) -> None:
@@ -234,18 +216,3 @@ class _StoreSource:
 
     def abort(self) -> None:
         """Nothing: fsspec's reads cannot be ended. The thread is left to end by itself; its file is gone."""
-
-    def _lost(self, error: Exception) -> StillsError:
-        path = shown(self._address)
-        if isinstance(error, StillsError):
-            return error
-        if isinstance(error, FileNotFoundError | IsADirectoryError):
-            return DownloadError("the file is not there", path=path, remedy="check the address")
-        if isinstance(error, PermissionError):
-            remedy = "check the address and this machine's credentials for it"
-            return DownloadError("access is refused", path=path, remedy=remedy)
-        if isinstance(error, ImportError | ValueError):
-            return DownloadError(clean(str(error)), path=path, remedy="check the address")
-        said = f"the store failed: {type(error).__name__}: {clean(str(error))}"
-        kind = DownloadInterruptedError if isinstance(error, OSError) else DownloadError
-        return kind(said, path=path, remedy="check the address, the network and the credentials")

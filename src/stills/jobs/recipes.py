@@ -79,6 +79,12 @@ def _thumbnails(work: Work) -> Result[Any]:
     return thumbnails(work.video, **work.shared)
 
 
+def _portrait(work: Work) -> Result[Any]:
+    from stills.api.portrait import portrait
+
+    return portrait(work.video, **work.shared)
+
+
 def _cast_needs(settings: Settings) -> frozenset[Layer]:
     from stills.api.cast import cast_layers
     from stills.api.results import output_options
@@ -109,12 +115,23 @@ def _thumbnails_needs(settings: Settings) -> frozenset[Layer]:
     return thumbnail_layers(settings)
 
 
+def _portrait_needs(settings: Settings) -> frozenset[Layer]:
+    from stills.api.portrait import LAYERS, portrait_options
+
+    portrait_options(settings)
+    return LAYERS
+
+
 def _persons(result: Any) -> int:
     return len(result.people)
 
 
 def _frames(result: Any) -> int:
     return len(result.frames)
+
+
+def _frame(result: Any) -> int:
+    return int(result.frame is not None)
 
 
 RECIPES: Mapping[str, Recipe] = {
@@ -124,6 +141,7 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe("people", "person", "people", _people, _persons, _people_needs),
         Recipe("keyframes", "key frame", "key frames", _keyframes, _frames, _keyframes_needs),
         Recipe("thumbnails", "thumbnail", "thumbnails", _thumbnails, _frames, _thumbnails_needs),
+        Recipe("portrait", "portrait", "portraits", _portrait, _frame, _portrait_needs),
     )
 }
 """All recipes of a batch; a new one is a line here."""

@@ -124,8 +124,8 @@ def _measured(document: Mapping[str, Any], outcome: FilmOutcome) -> Row:
     }
     if "people" in document:
         row["people"] = len(document["people"])
-    if "frames" in document:
-        row["frames"] = len(document["frames"])
+    if "frames" in document or "frame" in document:
+        row["frames"] = len(_frames_in(document))
     if outcome.recipe == "cast":
         read = [poster for poster in document["posters"] if poster["error"] is None]
         faces = [face for poster in read for face in poster["faces"]]
@@ -179,8 +179,16 @@ def _faces(outcome: FilmOutcome, document: Mapping[str, Any], folder: str) -> It
             }
 
 
+def _frames_in(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The frames of a result: the only one, where it is about a single one."""
+    if "frames" not in document and "frame" in document:
+        return [] if document["frame"] is None else [document["frame"]]
+    frames: list[Mapping[str, Any]] = document["frames"]
+    return frames
+
+
 def _frames(outcome: FilmOutcome, document: Mapping[str, Any], folder: str) -> Iterator[Row]:
-    for number, frame in enumerate(document["frames"], 1):
+    for number, frame in enumerate(_frames_in(document), 1):
         yield {
             "film": outcome.id,
             "recipe": outcome.recipe,

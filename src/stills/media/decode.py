@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
-
-import numpy as np
 
 from stills.errors import CorruptVideoError, DeviceError, MemoryLimitError, UsageError
 from stills.media.frame import DecodedFrame
 from stills.media.hardware import require_cuda
 from stills.media.look import FrameLook
-from stills.media.packets import PacketIndex, ReadLog, list_packets, read_packets
+from stills.media.packets import PacketIndex, ReadLog, fetch_only, list_packets, read_packets
 from stills.media.probe import frame_pts
-from stills.media.source import PathLike, open_source
+from stills.media.runs import Run, plan_range, plan_runs
+from stills.media.source import PathLike, open_source, remote_of
 from stills.types import VideoInfo
 
 if TYPE_CHECKING:
@@ -40,10 +38,12 @@ DecodeMode = Literal["all", "references", "keys"]
 _SEEKABLE = ("mov,", "matroska,", "mpegts")
 # Their time stamps do not depend on where reading began. Elsewhere (avi, mpeg, ogg, …) FFmpeg guesses some of them from
 # those before, so packets are read from the start and dropped: reading costs microseconds, decoding milliseconds.
+_WHOLE = ("mov,", "matroska,")
+"""Containers whose packets are whole frames: two fields are never two packets."""
+
 _PROMPT = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "vp8", "vp9"})
 # FFmpeg's own decoders, which look at the flag to skip a frame with each packet; dav1d takes packets in ahead.
 _SEEK_PAYS = 256  # packets: reading and dropping fewer than these is as fast as seeking
-_DELAY = 40  # packets that a decoder may take in before a frame comes out (16 of reordering, threads, some to spare)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +98,6 @@ class DecodeStats:
         self.first_error = self.first_error or getattr(error, "strerror", None) or str(error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One stretch of decoding: from the packet at ``first`` until a frame at or after ``stop`` came out."""
-
-    first: int
-    stop: int | None
-    wanted: frozenset[int] | None
-
-
 def decode(
     path: PathLike,
     info: VideoInfo,
@@ -128,13 +119,17 @@ def decode(
     stats = stats if stats is not None else DecodeStats()
     name = os.fspath(path)
     hwaccel = require_cuda(info.codec) if plan.device == "cuda" else None
-    runs = [_Run(0, plan.end_pts, None)]
+    runs = [Run(0, plan.end_pts, None)]
     if plan.start_pts is not None or plan.times is not None:
         packets = packets if packets is not None else packets_of(path, info)
-        runs = _plan_runs(plan, packets)
+        if plan.times is None:
+            runs = plan_range(packets, plan.start_pts, plan.end_pts)
+        else:
+            alone = info.container.startswith(_WHOLE)
+            runs = plan_runs(packets, [p for p in plan.times if plan.wants(p)], threads=plan.threads, alone=alone)
     look = FrameLook.of(info)
     last: int | None = None
-    with _Reader(path, info, plan, packets=packets, stats=stats, hwaccel=hwaccel) as reader:
+    with _Reader(path, info, plan, runs, packets=packets, stats=stats, hwaccel=hwaccel) as reader:
         for run in runs:
             for frame, time in reader.frames(run):
                 stats.decoded += 1
@@ -174,28 +169,6 @@ def _stream(container: InputContainer, info: VideoInfo) -> VideoStream:
     return stream
 
 
-def _plan_runs(plan: DecodePlan, packets: PacketIndex) -> list[_Run]:
-    if not len(packets):
-        return []
-    if plan.times is None:
-        first = packets.start_position(plan.start_pts) if plan.start_pts is not None else 0
-        return [_Run(first, plan.end_pts, None)]
-    times = sorted({pts for pts in plan.times if plan.wants(pts)})
-    if not times:
-        return []
-    starts = [packets.start_position(pts) for pts in times]
-    order = np.argsort(packets.pts, kind="stable")
-    found = order[np.minimum(np.searchsorted(packets.pts[order], times), len(order) - 1)]
-    groups: list[list[int]] = [[0]]
-    for before, after in pairwise(range(len(times))):
-        # The decoder has read past the last wanted packet when its frame comes out; what starts there goes on from it.
-        if starts[after] <= int(found[before]) + _DELAY + plan.threads:
-            groups[-1].append(after)
-        else:
-            groups.append([after])
-    return [_Run(starts[group[0]], times[group[-1]] + 1, frozenset(times[at] for at in group)) for group in groups]
-
-
 class _Reader:
     """An open video that goes to a packet, and decodes from there."""
 
@@ -204,11 +177,13 @@ class _Reader:
         path: PathLike,
         info: VideoInfo,
         plan: DecodePlan,
+        runs: Sequence[Run],
         *,
         packets: PacketIndex | None,
         stats: DecodeStats,
         hwaccel: HWAccel | None,
     ) -> None:
+        self._runs = runs
         self._path, self._info, self._plan, self._index, self._stats = path, info, plan, packets, stats
         self._hwaccel = hwaccel
         self._stack = ExitStack()
@@ -228,6 +203,9 @@ class _Reader:
             message = f"the GPU cannot decode {self._info.codec}: {error}"
             raise DeviceError(message, remedy="use --device cpu") from error
         self._stream = _stream(self._container, self._info)
+        self._remote = remote_of(self._container) is not None
+        if self._index is not None:
+            fetch_only(self._container, self._stream, self._index, [(r.first, r.last, r.stop) for r in self._runs])
         context = self._context
         context.thread_count = self._plan.threads
         if self._plan.threads > 1:
@@ -248,7 +226,7 @@ class _Reader:
     def _context(self) -> VideoCodecContext:
         return self._stream.codec_context
 
-    def frames(self, run: _Run) -> Iterator[tuple[VideoFrame, int | None]]:
+    def frames(self, run: Run) -> Iterator[tuple[VideoFrame, int | None]]:
         """The frames of ``run`` with their pts, and those before and between that had to be decoded."""
         for packet in self._from(run.first):
             if self._untimed and packet.pts is not None and packet.size:
@@ -258,6 +236,8 @@ class _Reader:
                 continue
             for frame in self._send(packet):
                 yield frame, self._time_of(frame)
+            if run.last is not None and self._position > run.last:
+                break
         for frame in self._send(None):
             yield frame, self._time_of(frame)
         if self._log.errors:
@@ -265,7 +245,7 @@ class _Reader:
             self._stats.first_error = self._stats.first_error or self._log.first_error
             self._log = ReadLog()
 
-    def _choose_skip(self, packet: Packet[VideoStream], run: _Run) -> None:
+    def _choose_skip(self, packet: Packet[VideoStream], run: Run) -> None:
         """Let the decoder skip a frame that no other needs, unless it is wanted itself."""
         plan = self._plan
         if self._untimed:
@@ -283,7 +263,7 @@ class _Reader:
             heapq.heappop(self._times)  # left over from frames that did not decode
         return heapq.heappop(self._times)
 
-    def _wanted(self, packet: Packet[VideoStream], run: _Run) -> bool:
+    def _wanted(self, packet: Packet[VideoStream], run: Run) -> bool:
         pts = packet.pts
         if pts is None or (run.wanted is None and self._plan.start_pts is None):
             return True
@@ -311,7 +291,8 @@ class _Reader:
             self._context.flush_buffers()
             self._times.clear()
             self._context.reorder_depth = self._depth
-        if first < self._position or (first - self._position > _SEEK_PAYS and self._can_seek()):
+        pays = 0 if self._remote else _SEEK_PAYS
+        if first < self._position or (first - self._position > pays and self._can_seek()):
             packet = self._seek(first) if self._can_seek() else None
             if packet is not None:
                 yield packet

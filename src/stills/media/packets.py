@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stills.media.source import remote_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -19,6 +21,15 @@ NO_TIME = -(1 << 63)
 """FFmpeg's AV_NOPTS_VALUE: the container says no time for this packet."""
 
 _MAX_READ_ERRORS = 8
+
+_IN_TABLES = frozenset({"h264", "hevc", "av1", "mpeg4", "h263", "mjpeg", "prores", "dnxhd"})
+"""Codecs whose packets are all that an MP4's tables say of them: FFmpeg's demuxer does not look into them. (Into those
+of VP9, VC-1 and MPEG-2 it does.)"""
+
+_BEHIND = 6  # packets that a decoder mostly takes in before it gives the first frame that is not wanted any more
+_SOUND_BYTES = 1 << 14
+_NO_PARSE = 0x20  # AVFMT_FLAG_NOPARSE of FFmpeg
+_BEFORE_ANY = 1 << 40  # ticks: decode times may be negative
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +46,8 @@ class PacketIndex:
     size: NDArray[np.int32]
     key: NDArray[np.bool_]
     discard: NDArray[np.bool_]
+    position: NDArray[np.int64] | None = None
+    """Where each begins in the file, in bytes; -1 where the container does not say."""
 
     def __len__(self) -> int:
         """Number of packets."""
@@ -154,7 +167,7 @@ class PacketListBuilder:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._rows: list[tuple[int | None, int | None, int | None, int, bool, bool]] = []
+        self._rows: list[tuple[int | None, int | None, int | None, int, bool, bool, int | None]] = []
 
     def __len__(self) -> int:
         """Number of packets so far."""
@@ -162,11 +175,13 @@ class PacketListBuilder:
 
     def add(self, packet: Packet[VideoStream]) -> None:
         """Note one packet."""
-        self._rows.append((packet.pts, packet.dts, packet.duration, packet.size, packet.is_keyframe, packet.is_discard))
+        p = packet
+        self._rows.append((p.pts, p.dts, p.duration, p.size, p.is_keyframe, p.is_discard, p.pos))
 
     def build(self) -> PacketIndex:
         """The index of the packets noted so far."""
-        pts, dts, duration, size, key, discard = zip(*self._rows, strict=True) if self._rows else ((),) * 6
+        columns = zip(*self._rows, strict=True) if self._rows else ((),) * 7
+        pts, dts, duration, size, key, discard, position = columns
         times = _ticks(dts)
         lengths = np.array([value or 0 for value in duration], np.int64)
         return PacketIndex(
@@ -176,15 +191,88 @@ class PacketListBuilder:
             size=np.array(size, np.int32),
             key=np.array(key, bool),
             discard=np.array(discard, bool),
+            position=np.array([-1 if value is None else value for value in position], np.int64),
         )
 
 
 def list_packets(container: InputContainer, stream: VideoStream) -> PacketIndex:
     """All packets of ``stream`` from where ``container`` stands (its start, if just opened), without decoding."""
     builder = PacketListBuilder()
+    tables_only(container, stream)
     for packet in read_packets(container, stream, ReadLog()):
         builder.add(packet)
     return builder.build()
+
+
+def tables_only(container: InputContainer, stream: VideoStream) -> bool:
+    """Go back to the start, and from now on fetch only the tables of a remote file, where they tell all about packets.
+
+    Packets that are read then have their times, sizes and flags, and zeros for content. Where it is ``False``, nothing
+    changed: the file is local, or packets have to be looked into.
+    """
+    from av import FFmpegError
+
+    remote = remote_of(container)
+    if remote is None or not (remote.has_layout and is_in_tables(container, stream)):
+        return False
+    before = container.flags
+    container.flags = before | _NO_PARSE  # a parser would take zeros for pictures that are no sync samples
+    try:
+        container.seek(min(stream.start_time or 0, 0) - _BEFORE_ANY, stream=stream)  # parsers end with a seek
+    except FFmpegError:
+        container.flags = before
+        return False
+    remote.only(())
+    return True
+
+
+def fetch_only(
+    container: InputContainer,
+    stream: VideoStream,
+    index: PacketIndex,
+    runs: Sequence[tuple[int, int | None, int | None]],
+) -> None:
+    """Let a remote file fetch no more than the packets of ``runs``, where that works.
+
+    Each has its first and last packet, in decode order, and the pts at which it stops. Packets between runs then have
+    zeros for content. Where the last packet of one is ``None``, everything is fetched as it is read, and nothing ahead
+    beyond where it probably stops. Nothing changes for local files.
+    """
+    remote, places = remote_of(container), index.position
+    if remote is None or places is None or not (remote.has_layout and is_in_tables(container, stream)):
+        return
+    ranges: list[tuple[int, int]] = []
+    for first, last, stop in runs:
+        if last is None:
+            remote.expect(_probable_end(index, places, stop))
+            return
+        starts = places[first : last + 1]
+        stops = starts + index.size[first : last + 1]
+        if (starts < 0).any():
+            return
+        order = np.argsort(starts)
+        begun = 0
+        for at in range(1, len(order) + 1):
+            # Sound between two frames comes along: a request of its own for each frame would cost more.
+            if at == len(order) or starts[order[at]] - stops[order[at - 1]] > _SOUND_BYTES:
+                ranges.append((int(starts[order[begun]]), int(stops[order[at - 1]])))
+                begun = at
+    remote.only(ranges)
+
+
+def _probable_end(index: PacketIndex, places: NDArray[np.int64], stop: int | None) -> int | None:
+    """Where in the file reading ends that stops with the first frame at or after ``stop``."""
+    later = np.flatnonzero(index.pts >= stop) if stop is not None else np.empty(0, np.int64)
+    if not len(later):
+        return None
+    last = min(int(later[0]) + _BEHIND, len(index) - 1)
+    return int(places[last]) + int(index.size[last])
+
+
+def is_in_tables(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether the container's tables tell all about the packets of ``stream``, and where they are."""
+    name = stream.codec_context.codec.canonical_name
+    return container.format.name.startswith("mov,") and name in _IN_TABLES
 
 
 def _ticks(values: tuple[int | None, ...]) -> NDArray[np.int64]:

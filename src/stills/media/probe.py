@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stills.addresses import public_name
 from stills.errors import CorruptVideoError, LimitError, MemoryLimitError, NotAVideoError
-from stills.media.packets import PacketIndex, PacketListBuilder, ReadLog, read_packets
+from stills.media.packets import PacketIndex, PacketListBuilder, ReadLog, read_packets, tables_only
 from stills.media.source import PathLike, open_source
 from stills.media.timing import VFR_FRAMES, duration, frame_rate, is_variable, missing_end
 from stills.types import Hdr, VideoInfo
@@ -69,7 +70,7 @@ def probe_with_packets(path: PathLike, *, max_pixels: int = MAX_PIXELS) -> tuple
 
 
 def _probe(path: PathLike, *, every_packet: bool, max_pixels: int) -> tuple[VideoInfo, PacketIndex, bool]:
-    name = os.fspath(path)
+    name = public_name(os.fspath(path))
     with open_source(path) as container:
         stream = choose_stream(container, name, max_pixels)
         found = _read(container, stream, every_packet)
@@ -155,6 +156,11 @@ def _read(container: InputContainer, stream: VideoStream, every_packet: bool) ->
         enough = len(builder) >= VFR_FRAMES + _REORDER_MARGIN or total >= _PROBE_BYTES
         if frame is not None and enough and not every_packet:
             complete = False
+            break
+        if frame is not None and every_packet and tables_only(container, stream):  # no packet is looked into any more
+            builder, log = PacketListBuilder(), ReadLog()
+            for each in read_packets(container, stream, log):
+                builder.add(each)
             break
         if frame is None and len(builder) <= _FIRST_FRAME_PACKETS:
             try:

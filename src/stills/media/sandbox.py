@@ -12,115 +12,33 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from stills.errors import StillsError, UsageError, WorkerError
+from stills.errors import CancelledError, StillsError, UsageError, WorkerError
 from stills.media.sandbox_progress import report
+from stills.media.sandbox_tasks import Limits, Runner, Stopper, Task, TaskResult
 
 if TYPE_CHECKING:
     from stills.media.sandbox_engine import Engine
 
-__all__ = ["Limits", "Pool", "Task", "TaskResult", "report"]
+__all__ = ["Limits", "Pool", "Runner", "Stopper", "Task", "TaskResult", "report"]
 
 _POLL_S = 0.1  # how often a waiting caller looks at its cancel token and at the progress
 _AHEAD = 2  # tasks pulled from the caller's iterable per worker: one runs, one is ready
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one worker may take; None is no limit.
-
-    Attributes:
-        memory_mb: Resident memory of a worker in MiB (shared pages of the preloaded modules count), looked at ten
-            times a second. Twice as much private memory, and 512 MiB, is a hard limit of the system's. Processes
-            that a task starts do not count.
-        total_mb: Memory of all processes together in MiB, ours and the fork server's included, shared pages counted
-            once; looked at three times a second. Where it is too much, the busy worker with the most has to go.
-        cpu_s: CPU seconds of one task, over all its threads, rounded up to whole seconds. Enforced by the kernel.
-        wall_s: Seconds that one task may take.
-        no_progress_s: Seconds that may pass between two calls of :func:`report` (or before the first).
-        open_files: Descriptors that a worker may have open.
-        start_s: Seconds that the fork server's imports and a worker's initializer may take, each.
-    """
-
-    memory_mb: float | None = None
-    total_mb: float | None = None
-    cpu_s: float | None = None
-    wall_s: float | None = None
-    no_progress_s: float | None = None
-    open_files: int | None = None
-    start_s: float | None = 120.0
-
-    def __post_init__(self) -> None:
-        """Raises ``UsageError`` where a limit is not positive."""
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"the limit {name} has to be positive, not {value!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A call to be made in a worker.
-
-    Attributes:
-        key: Comes back in the result; anything hashable.
-        function: Import path, ``"package.module:function"``.
-        args: Positional arguments; they have to pickle.
-        path: The file that it is about, for error messages.
-    """
-
-    key: Any
-    function: str
-    args: tuple[Any, ...] = ()
-    path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TaskResult:
-    """What came of a task: ``value``, or ``error``.
-
-    ``last_progress`` is the last value that the task gave to :func:`report`, exact even where it crashed right after.
-    ``seconds`` is how long it ran, ``peak_mb`` the largest resident memory seen of its worker (0: too short to see).
-    """
-
-    key: Any
-    value: Any
-    error: StillsError | None
-    last_progress: Any = None
-    seconds: float = 0.0
-    peak_mb: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is a value."""
-        return self.error is None
-
-    def unwrap(self) -> Any:
-        """The value; raises the error where there is one."""
-        if self.error is not None:
-            raise self.error
-        return self.value
 
 
 def _nothing() -> None:
     """There is nothing to finalize."""
 
 
-class Stopper(Protocol):
-    """Says when to stop; a :class:`~stills.cancel.CancelToken` is one."""
-
-    def check(self) -> None:
-        """Raise a ``StillsError`` where the work is to end."""
-
-
 class Pool:
-    """Up to ``workers`` processes under ``limits``. A context manager; usable from any thread, one run at a time.
+    """Up to ``workers`` processes under ``limits``. A context manager; usable from several threads at once.
 
+    Each call of :meth:`run` has its own tasks, results, failures and end; the workers go from one to the other in turn.
     Relative paths and the environment are as they were when the pool was started.
     """
 
@@ -143,7 +61,7 @@ class Pool:
                 Python threads (for OpenVINO: ``stills.models.openvino_import``).
             initializer: Import path of a function that every worker calls once, before its first task.
             initargs: Its arguments.
-            max_crashes: Workers that one run may lose to crashes and limits; then :meth:`run` gives up.
+            max_crashes: Workers that one run may lose to crashes and limits; then that run gives up.
         """
         if workers < 1:
             raise UsageError(f"at least one worker is needed, not {workers}")
@@ -154,7 +72,8 @@ class Pool:
         self._initargs = initargs
         self._max_crashes = max_crashes
         self._engine: Engine | None = None
-        self._running = False
+        self._starting = threading.Lock()
+        self._over = False
         self._finalizer: Callable[[], Any] = _nothing
 
     def start(self) -> Self:
@@ -162,36 +81,45 @@ class Pool:
 
         Raises ``WorkerError`` where processes cannot be started here.
         """
-        if self._engine is None:
-            if sys.platform == "win32" or not hasattr(os, "fork"):
-                raise WorkerError("worker processes need Linux or macOS", remedy="on Windows, use WSL")
-            from stills.media.sandbox_server import Server
-
-            server = Server(self._preload)  # before the other imports: it has its own to do meanwhile
-
-            from stills.media.sandbox_engine import Engine
-
-            setup = (self._initializer, self._initargs)
-            try:
-                self._engine = Engine(
-                    server,
-                    size=self.workers,
-                    limits=self.limits,
-                    preload=self._preload,
-                    setup=setup,
-                    max_crashes=self._max_crashes,
-                )
-            except OSError as error:
-                server.close()
-                raise WorkerError(f"cannot start worker processes: {error}") from error
-            self._finalizer = weakref.finalize(self, self._engine.close)  # also at the interpreter's exit
+        with self._starting:
+            self._get_engine()
         return self
+
+    def _get_engine(self) -> Engine:
+        """The engine, started where there is none; called with the lock."""
+        if self._engine is not None:
+            return self._engine
+        if self._over:
+            raise CancelledError("the workers were closed")
+        if sys.platform == "win32" or not hasattr(os, "fork"):
+            raise WorkerError("worker processes need Linux or macOS", remedy="on Windows, use WSL")
+        from stills.media.sandbox_server import Server
+
+        server = Server(self._preload)  # before the other imports: it has its own to do meanwhile
+
+        from stills.media.sandbox_engine import Engine
+
+        setup = (self._initializer, self._initargs)
+        try:
+            engine = Engine(
+                server,
+                size=self.workers,
+                limits=self.limits,
+                preload=self._preload,
+                setup=setup,
+                max_crashes=self._max_crashes,
+            )
+        except OSError as error:
+            server.close()
+            raise WorkerError(f"cannot start worker processes: {error}") from error
+        self._engine = engine
+        self._finalizer = weakref.finalize(self, engine.close)  # also at the interpreter's exit
+        return engine
 
     def prestart(self, workers: int | None = None) -> Self:
         """As :meth:`start`, and fork ``workers`` (default: all) so that they run their initializers already."""
-        self.start()
-        assert self._engine is not None  # noqa: S101 - start() made it
-        self._engine.prestart(self.workers if workers is None else min(workers, self.workers))
+        with self._starting:
+            self._get_engine().prestart(self.workers if workers is None else min(workers, self.workers))
         return self
 
     def __enter__(self) -> Self:
@@ -202,10 +130,16 @@ class Pool:
         """Close the pool."""
         self.close()
 
-    def close(self) -> None:
-        """Kill what still runs and wait until no process is left. Harmless to call twice."""
-        self._engine = None
-        self._finalizer()
+    def close(self, *, for_good: bool = False) -> None:
+        """Kill what still runs and wait until no process is left. Harmless to call twice.
+
+        The next run starts the pool again, unless it was closed ``for_good``: then that raises ``CancelledError``.
+        """
+        with self._starting:
+            self._over |= for_good
+            self._engine = None
+            finalizer = self._finalizer
+        finalizer()
 
     def run(
         self,
@@ -213,58 +147,59 @@ class Pool:
         *,
         on_progress: Callable[[Any, Any], None] | None = None,
         cancel: Stopper | None = None,
+        at_once: int | None = None,
     ) -> Iterator[TaskResult]:
-        """Run ``tasks`` and yield their results as they finish; closing the iterator kills what still runs.
+        """Run ``tasks`` and yield their results as they finish; closing the iterator kills what still runs of them.
 
         ``tasks`` is pulled from as workers become free, in the caller's thread. Where the caller is slow to take
-        results, work pauses at two tasks a worker. Nothing starts before the first result is asked for.
+        results, its work pauses at two tasks a worker. Nothing starts before the first result is asked for. Runs of
+        other threads are not affected by what happens to this one, whatever that is, and get their turn.
 
         Args:
             tasks: What to do.
             on_progress: Called in the caller's thread with a task's key and the newest value it gave to
                 :func:`report`.
             cancel: Looked at ten times a second.
+            at_once: Tasks of this run that may be under way at a time, where that is less than there are workers.
 
         Raises:
-            CancelledError: ``cancel`` was set; all tasks were killed.
-            WorkerError: Workers cannot be started, or too many crashed.
+            CancelledError: ``cancel`` was set, or the pool was closed; the tasks of this run were killed.
+            WorkerError: Workers cannot be started, or too many crashed over tasks of this run.
             StillsError: As raised by the initializer.
         """
-        if self._running:
-            raise UsageError("this pool is running already", remedy="finish or close the first run, or use two pools")
-        self._running = True
-        try:
-            yield from self._run(tasks, on_progress, cancel)
-        finally:
-            self._running = False
+        if at_once is not None and at_once < 1:
+            raise UsageError(f"at least one task has to run at a time, not {at_once}")
+        return self._run(iter(tasks), on_progress, cancel, min(_AHEAD * self.workers, at_once or sys.maxsize))
 
     def _run(
-        self, tasks: Iterable[Task], on_progress: Callable[[Any, Any], None] | None, cancel: Stopper | None
+        self,
+        source: Iterator[Task],
+        on_progress: Callable[[Any, Any], None] | None,
+        cancel: Stopper | None,
+        ahead: int,
     ) -> Iterator[TaskResult]:
-        self.start()
-        engine = self._engine
-        assert engine is not None  # noqa: S101 - start() made it
-        engine.abort()  # what an interrupted run may have left; also resets the counts of failures
-        source = iter(tasks)
+        with self._starting:
+            engine = self._get_engine()
+        run = engine.begin()
         outstanding = 0
         more = True
         try:
             while True:
                 if cancel is not None:
                     cancel.check()
-                while more and outstanding < _AHEAD * self.workers:
+                while more and outstanding < ahead:
                     task = next(source, None)
                     if task is None:
                         more = False
                     else:
                         hash(task.key)  # raises here, for the caller, rather than later in the engine's thread
-                        engine.submit(task)
+                        engine.submit(run, task)
                         outstanding += 1
                 if not outstanding:
                     return
-                event = engine.next_event(_POLL_S)
+                event = engine.next_event(run, _POLL_S)
                 if on_progress is not None:
-                    for key, value in engine.take_progress():
+                    for key, value in run.take_progress():
                         on_progress(key, value)
                 if isinstance(event, StillsError):
                     raise event
@@ -272,5 +207,4 @@ class Pool:
                     outstanding -= 1
                     yield event
         finally:
-            if outstanding:
-                engine.abort()
+            engine.end(run, wait=outstanding > 0)

@@ -1,26 +1,27 @@
 """The near side of the sandbox: a thread that starts workers, feeds them, watches their limits and collects results.
 
-It is a thread of its own so that limits hold and workers stay fed while the caller is busy with a result.
+It is a thread of its own so that limits hold and workers stay fed while callers are busy with their results.
 """
 
 from __future__ import annotations
 
+import copy
 import os
-import queue
 import selectors
 import threading
 import time
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from stills.errors import CancelledError, MemoryLimitError, StillsError, WorkerError
-from stills.media.sandbox import Limits, Task, TaskResult
 from stills.media.sandbox_memory import TotalWatch
+from stills.media.sandbox_run import Rota, Run
 from stills.media.sandbox_server import Server, ServerLostError
+from stills.media.sandbox_tasks import Limits, Task, TaskResult
 from stills.media.sandbox_wire import socket_pair
 from stills.media.sandbox_worker import Worker
 
@@ -54,16 +55,13 @@ class Engine:
         self._max_crashes = max_crashes
         self._owner = os.getpid()
         self._commands: deque[Callable[[], None]] = deque()
-        self._events: queue.SimpleQueue[TaskResult | StillsError] = queue.SimpleQueue()
-        self._progress: dict[Any, Any] = {}
-        self._progress_lock = threading.Lock()
-        self._pending: deque[Task] = deque()
+        self._ended: StillsError = CancelledError("the pool was closed")
+        self._rota = Rota()
         self._workers: dict[int, Worker] = {}
         self._spawned = 0
         self._kept = 0  # workers to have even without tasks
         self._start_failures = 0
-        self._crashes = 0
-        self._aborted: list[threading.Event] = []
+        self._aborted: list[tuple[Run, threading.Event]] = []
         self._stopping = False
         self._server: Server | None = server
         self._wake_read, self._wake_write = socket_pair()
@@ -78,34 +76,29 @@ class Engine:
         """Have ``workers`` forked and ready even before there are tasks."""
         self._command(lambda: setattr(self, "_kept", workers))
 
-    def submit(self, task: Task) -> None:
-        """Queue ``task``."""
-        self._command(lambda: self._pending.append(task))
+    def begin(self) -> Run:
+        """A new run, that takes part from now until :meth:`end`."""
+        run = Run()
+        self._command(lambda: self._begin(run))
+        return run
 
-    def next_event(self, timeout: float) -> TaskResult | StillsError | None:
-        """A result, or the error that ends the run, or None after ``timeout`` seconds."""
+    def submit(self, run: Run, task: Task) -> None:
+        """Queue ``task`` for ``run``."""
+        self._command(lambda: run.pending.append(task))
+
+    def next_event(self, run: Run, timeout: float) -> TaskResult | StillsError | None:
+        """A result of ``run``, or the error that ends it, or None after ``timeout`` seconds."""
         alive = self._thread.is_alive()  # asked first: what it said before it ended is in the queue by then
-        with suppress(queue.Empty):
-            return self._events.get(timeout=timeout)
-        return None if alive else CancelledError("the pool was closed")
+        event = run.take(timeout)
+        return copy.copy(self._ended) if event is None and not alive else event
 
-    def take_progress(self) -> list[tuple[Any, Any]]:
-        """Key and newest value of every task that reported since the last call."""
-        with self._progress_lock:
-            progress, self._progress = self._progress, {}
-        return list(progress.items())
-
-    def abort(self) -> None:
-        """Drop all tasks, kill what runs, return when it is gone; ready workers stay."""
+    def end(self, run: Run, *, wait: bool) -> None:
+        """Drop what is left of ``run``, kill what runs of it; with ``wait``, return when it is gone."""
         done = threading.Event()
-        self._command(lambda: self._abort(done))
+        self._command(lambda: self._end(run, done))
         deadline = time.monotonic() + _PATIENCE_S
-        while not done.wait(_TICK_S) and self._thread.is_alive() and time.monotonic() < deadline:
+        while wait and not done.wait(_TICK_S) and self._thread.is_alive() and time.monotonic() < deadline:
             pass
-        with suppress(queue.Empty):
-            while True:
-                self._events.get_nowait()
-        self.take_progress()
 
     def close(self) -> None:
         """Kill everything and wait for it. In a process forked from ours, which owns nothing of it, does nothing."""
@@ -131,7 +124,7 @@ class Engine:
                 self._watch()
         except BaseException as error:  # noqa: BLE001 - a thread's last frame: without this a bug would be a hang
             bug = WorkerError(f"the supervisor of the workers failed: {type(error).__name__}: {error}")
-            self._events.put(bug.with_details(traceback.format_exc()))
+            self._ended = bug.with_details(traceback.format_exc())
         finally:
             self._tear_down()
 
@@ -144,7 +137,7 @@ class Engine:
         """Have as many workers as there is work for, and give each idle one a task."""
         active = [w for w in self._workers.values() if w.state != "dying"]
         busy = sum(w.state == "busy" for w in active)
-        wanted = min(self._size, max(self._kept, busy + len(self._pending)))
+        wanted = min(self._size, max(self._kept, busy + self._rota.waiting))
         try:
             for _ in range(len(active), wanted):
                 self._spawn()
@@ -154,15 +147,17 @@ class Engine:
             self._give_up(error)
         except ServerLostError:  # its end-of-file is on the way, and is dealt with there
             pass
+        held = Counter(w.run for w in self._workers.values() if w.run is not None and w.task is not None)
         for worker in active:
-            while worker.state == "idle" and self._pending:
-                task = self._pending.popleft()
+            while worker.state == "idle" and (turn := self._rota.next(held)) is not None:
+                run, task = turn
                 try:
-                    worker.assign(task)
+                    worker.assign(task, run)
                 except Exception as error:  # noqa: BLE001 - arguments are the caller's, and pickling runs their code
                     what = WorkerError(f"the arguments of {task.function} do not pickle: {error}", path=task.path)
-                    self._events.put(TaskResult(task.key, None, what))
+                    run.put(TaskResult(task.key, None, what))
                 else:
+                    held[run] += 1
                     self._send(worker)
 
     def _spawn(self) -> None:
@@ -219,18 +214,11 @@ class Engine:
 
     def _finish(self, worker: Worker, value: Any, error: StillsError | None) -> None:
         """``worker`` is done with its task."""
-        if worker.task is not None:
-            self._note_progress(worker)
-            self._events.put(worker.result(value, error))
+        worker.settle(value, error)
         if worker.state == "busy":
             worker.state = "idle"
             if isinstance(error, MemoryLimitError) or worker.is_bloated(self._limits):
                 self._retire(worker)
-
-    def _note_progress(self, worker: Worker) -> None:
-        if (news := worker.news()) is not None:
-            with self._progress_lock:
-                self._progress[news[0]] = news[1]
 
     def _retire(self, worker: Worker) -> None:
         """Kill ``worker``; what it still owes is settled when its exit is reported."""
@@ -263,14 +251,15 @@ class Engine:
         """``worker`` is gone: take what it sent before, settle its task."""
         while worker.task is not None and self._take_message(worker, everything=True):
             pass
-        if worker.task is not None:
-            self._note_progress(worker)
+        if worker.task is not None and (run := worker.run) is not None:
+            worker.news()
             error = worker.verdict(status, self._limits)
-            self._events.put(worker.result(None, error))
-            self._crashes += 1
-            if self._crashes > self._max_crashes:
-                what = f"gave up after {self._crashes} workers died, the last one so: {error.message}"
-                self._give_up(WorkerError(what).with_details(error.details))
+            worker.settle(None, error)
+            run.crashes += 1
+            if run.crashes > self._max_crashes and run in self._rota:
+                what = f"gave up after {run.crashes} workers died, the last one so: {error.message}"
+                run.put(WorkerError(what).with_details(error.details))
+                self._drop(run)
         elif worker.state == "starting":
             self._start_failures += 1
             if self._start_failures >= _START_FAILURES:
@@ -297,8 +286,7 @@ class Engine:
         said = f"the process that starts workers died ({how}{': ' + last if last else ''})"
         error = WorkerError(said).with_details(printed)
         for worker in list(self._workers.values()):
-            if worker.task is not None:
-                self._events.put(worker.result(None, WorkerError(error.message).with_details(printed)))
+            worker.settle(None, WorkerError(error.message).with_details(printed))
             worker.kill_group()
             self._discard(worker)
         self._start_failures += 1
@@ -309,7 +297,7 @@ class Engine:
         """Pass on progress, enforce the limits, answer those who wait for an abort."""
         for worker in self._workers.values():
             if worker.state in ("starting", "busy"):
-                self._note_progress(worker)
+                worker.news()
             if worker.sentence is None and (error := worker.trespass(self._limits)) is not None:
                 worker.sentence = error
                 self._retire(worker)
@@ -317,34 +305,46 @@ class Engine:
             self._retire(worst)
         if self._server is not None and self._server.is_late(self._limits.start_s):
             self._lose_server()
-        while self._aborted and all(w.state != "dying" for w in self._workers.values()):
-            self._aborted.pop().set()
+        for run, done in self._aborted[:]:
+            if not any(w.state == "dying" and w.run is run for w in self._workers.values()):
+                done.set()
+                self._aborted.remove((run, done))
 
     def _give_up(self, error: StillsError) -> None:
-        """End the run with ``error``."""
-        self._events.put(error)
-        self._drop_all()
-        self._kept = 0
+        """No workers can be had: end all runs with ``error``."""
+        for run in self._rota:
+            run.put(copy.copy(error))  # each raises its own, in its own thread
+            self._drop(run)
+        self._kept = self._start_failures = 0
 
-    def _drop_all(self) -> None:
-        self._pending.clear()
-        self._start_failures = self._crashes = 0
+    def _begin(self, run: Run) -> None:
+        if not self._rota:
+            self._start_failures = 0
+        self._rota.add(run)
+
+    def _drop(self, run: Run) -> None:
+        """Forget ``run`` and kill what runs of it."""
+        self._rota.remove(run)
         for worker in self._workers.values():
-            if worker.state == "busy":
+            if worker.run is run and worker.state == "busy":
                 worker.task = None
                 self._retire(worker)
+            elif worker.run is run and worker.state == "idle":
+                worker.run = None  # what nobody took of its results is let go
 
-    def _abort(self, done: threading.Event) -> None:
-        self._drop_all()
-        self._aborted.append(done)
+    def _end(self, run: Run, done: threading.Event) -> None:
+        self._drop(run)
+        self._aborted.append((run, done))
 
     def _tear_down(self) -> None:
         if self._server is not None:
             self._server.close()
         for worker in list(self._workers.values()):
             worker.close()
-        while self._aborted:
-            self._aborted.pop().set()
+        for run in self._rota:
+            run.put(copy.copy(self._ended))
+        for _, done in self._aborted:
+            done.set()
         self._selector.close()
         self._wake_read.close()
         self._wake_write.close()

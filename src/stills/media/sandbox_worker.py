@@ -12,9 +12,10 @@ from typing import Any, Literal, Self
 import psutil
 
 from stills.errors import DecoderCrashError, DecoderKilledError, DecodeTimeoutError, MemoryLimitError, StillsError
-from stills.media.sandbox import Limits, Task, TaskResult
 from stills.media.sandbox_progress import ProgressPage
+from stills.media.sandbox_run import Run
 from stills.media.sandbox_server import Server, ServerLostError, signal_name
+from stills.media.sandbox_tasks import Limits, Task, TaskResult
 from stills.media.sandbox_wire import (
     Receiver,
     close_log,
@@ -43,6 +44,7 @@ class Worker:
         self.state: Literal["starting", "idle", "busy", "dying"] = "starting"
         self.started = time.monotonic()
         self.task: Task | None = None
+        self.run: Run | None = None  # whose task it has, or had last
         self.sentence: StillsError | None = None  # why we killed it
         self._outgoing: deque[memoryview] = deque()
         self._receiver = Receiver()
@@ -98,10 +100,11 @@ class Worker:
         self.state = "idle"
         self._baseline = self._resident()
 
-    def assign(self, task: Task) -> None:
-        """Queue ``task`` for it. Raises whatever pickling its arguments raises."""
+    def assign(self, task: Task, run: Run) -> None:
+        """Queue ``task``, which is one of ``run``, for it. Raises whatever pickling its arguments raises."""
         self._queue((task.function, task.args))
         self.task = task
+        self.run = run
         self.state = "busy"
         self.started = self._beat = time.monotonic()
         self._first = self._seen = self._page.count
@@ -134,17 +137,18 @@ class Worker:
         self._beat = time.monotonic()
         return self._receiver.read(self.channel, everything=everything)
 
-    def news(self) -> tuple[Any, Any] | None:
-        """Key and value of the running task's progress, where it reported since the last look."""
+    def news(self) -> None:
+        """Look at the running task's progress, and pass it on to its run where it reported since the last look."""
         if self.task is None or self._page.count == self._seen:
-            return None
+            return
         self._beat = time.monotonic()
         report = self._page.read()
         if report is None:
-            return None
+            return
         self._seen = report.count
         self._last = report.value
-        return self.task.key, report.value
+        if self.run is not None:
+            self.run.note(self.task.key, report.value)
 
     def trespass(self, limits: Limits) -> StillsError | None:
         """The limit that it broke, if any. Call :meth:`news` before."""
@@ -203,6 +207,11 @@ class Worker:
         self.task = None
         seconds = time.monotonic() - self.started
         return TaskResult(task.key, value, error, self._last, seconds, max(self._peak, self._resident()) / _MB)
+
+    def settle(self, value: Any, error: StillsError | None) -> None:
+        """Tell its run what came of its task, where it still has one."""
+        if self.task is not None and self.run is not None:
+            self.run.put(self.result(value, error))
 
     def verdict(self, status: int, limits: Limits) -> StillsError:
         """Why it is gone: the sentence, or what its exit status (as of ``os.waitpid``) says."""

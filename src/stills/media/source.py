@@ -1,8 +1,8 @@
-"""Opening a video as data: one local regular file, one known container, nothing that the file names is followed.
+"""Opening a video as data: one regular file or remote object, one known container, nothing it names is followed.
 
-The file is opened by us and handed to FFmpeg as a descriptor (its ``fd:`` protocol, the only one allowed), so that no
-playlist, script, external reference or address inside a file can make FFmpeg open something else. Formats are on a
-list.
+A local file is opened by us and handed to FFmpeg as a descriptor (its ``fd:`` protocol, the only one allowed), a remote
+one as a file object of ours (no protocol allowed), so that no playlist, script, external reference or address inside a
+file can make FFmpeg open something else. Formats are on a list.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from stills.addresses import is_address
 from stills.errors import CorruptVideoError, InputError, MemoryLimitError, NotAVideoError
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
+
+    from stills.media.remote import RemoteFile
 
 PathLike = str | os.PathLike[str]
 
@@ -66,50 +69,125 @@ def open_regular(path: PathLike) -> int:
     raise NotAVideoError("the file is empty", path=name, remedy="copy or download it again")
 
 
+def is_remote(path: PathLike) -> bool:
+    """Whether ``path`` is an address, and not a file of this machine that is called like one."""
+    name = os.fspath(path)
+    return isinstance(name, str) and is_address(name) and not os.path.lexists(name)
+
+
 @contextmanager
 def open_source(path: PathLike, *, hwaccel: HWAccel | None = None) -> Iterator[InputContainer]:
-    """The container in ``path``, opened as data and closed at the end of the ``with``.
+    """The container in ``path``, a file or an address, opened as data and closed at the end of the ``with``.
 
     Raises:
-        InputError: the file is missing, a folder, a device, or may not be read.
+        InputError: the file is missing, a folder, a device, or may not be read; a remote one changed (``ChangedError``)
+            or the connection was lost (``DownloadInterruptedError``), also while it is read.
         NotAVideoError: it is empty, text, a playlist, a picture or another kind of file.
         CorruptVideoError: it should be a video, but FFmpeg cannot open it.
     """
-    import av
-
     name = os.fspath(path)
+    if is_remote(name):
+        with _open_remote(name, hwaccel) as container:
+            yield container
+        return
     descriptor = open_regular(name)
     try:
-        kind, what = sniff(os.pread(descriptor, _HEAD, 0))
-        if kind == "refused":
-            raise NotAVideoError(what, path=name, remedy=_VIDEO_REMEDY)
-        options = {
-            "fd": str(descriptor),
-            "protocol_whitelist": "fd",
-            "format_whitelist": FORMATS,
-        }
-        try:
-            # FFmpeg duplicates the descriptor, so ours can be closed as soon as the container is open.
-            container: Any = av.open("fd:", mode="r", options=options, hwaccel=hwaccel, metadata_errors="replace")
-        except MemoryError:
-            raise MemoryLimitError("not enough memory to open this video", path=name) from None
-        except (av.FFmpegError, UnicodeError) as error:
-            detail = getattr(error, "strerror", None) or str(error)
-            if kind == "video":
-                message = f"{what}, but its header or index is damaged or cut off ({detail})"
-                raise CorruptVideoError(message, path=name, remedy="copy or download it again") from error
-            raise NotAVideoError("no known video format", path=name, remedy=_VIDEO_REMEDY) from error
+        # FFmpeg duplicates the descriptor, so ours can be closed as soon as the container is open.
+        options = {"fd": str(descriptor), "protocol_whitelist": "fd"}
+        container = _open("fd:", os.pread(descriptor, _HEAD, 0), name, options, hwaccel)
     finally:
         os.close(descriptor)
     with container:
         yield container
 
 
+@contextmanager
+def _open_remote(address: str, hwaccel: HWAccel | None) -> Iterator[InputContainer]:
+    from stills.media.remote import open_remote
+
+    file = open_remote(address)
+    try:
+        file.keep = True
+        head = file.read(_HEAD)
+        file.seek(0)
+        with _open(file, head, file.remote.name, {"protocol_whitelist": "none"}, hwaccel) as container:
+            file.keep = False
+            yield container
+    except Exception:
+        # What FFmpeg and we make of bytes that did not come is not what is wrong.
+        if file.failure is not None:
+            raise file.failure from None
+        raise
+    if file.failure is not None:
+        raise file.failure
+
+
+def _open(
+    file: str | RemoteFile, head: bytes, name: str, options: dict[str, str], hwaccel: HWAccel | None
+) -> InputContainer:
+    """The container that ``file`` is, which begins with ``head`` and is called ``name``."""
+    import av
+
+    kind, what = sniff(head)
+    if kind == "refused":
+        raise NotAVideoError(what, path=name, remedy=_VIDEO_REMEDY)
+    options["format_whitelist"] = FORMATS
+    try:
+        held: Any = file  # PyAV's stub wants a file of the standard library
+        container: InputContainer = av.open(held, mode="r", options=options, hwaccel=hwaccel, metadata_errors="replace")
+    except MemoryError:
+        raise MemoryLimitError("not enough memory to open this video", path=name) from None
+    except (av.FFmpegError, UnicodeError) as error:
+        detail = getattr(error, "strerror", None) or str(error)
+        if kind == "video":
+            message = f"{what}, but its header or index is damaged or cut off ({detail})"
+            raise CorruptVideoError(message, path=name, remedy="copy or download it again") from error
+        raise NotAVideoError("no known video format", path=name, remedy=_VIDEO_REMEDY) from error
+    return container
+
+
+def remote_of(container: InputContainer) -> RemoteFile | None:
+    """The file object that ``container`` is read from; ``None`` for a local file."""
+    from stills.media.remote import RemoteFile
+
+    held: Any = container.file
+    file = getattr(held, "file", None)
+    return file if isinstance(file, RemoteFile) else None
+
+
+def file_version(path: PathLike) -> tuple[object, ...]:
+    """What is another value where ``path`` is another file than before: size and time, or size and entity tag.
+
+    Raises ``InputError`` and its children where it cannot be found out.
+    """
+    name = os.fspath(path)
+    if is_remote(name):
+        from stills.media.remote import remote_object
+
+        remote = remote_object(name)
+        with remote.lock:
+            facts = remote.refresh()
+        return facts.size, facts.version
+    try:
+        about = os.stat(name)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=name) from None
+    return about.st_size, about.st_mtime_ns
+
+
 def content_id(path: PathLike) -> str:
     """What the file is, whatever its name: BLAKE2b (32 hex digits) of its size, its first and its last MiB.
 
-    Raises ``InputError`` where the file cannot be read.
+    Of a remote file those parts are fetched, once as long as it does not change. Raises ``InputError`` where the file
+    cannot be read.
     """
+    name = os.fspath(path)
+    if is_remote(name):
+        from stills.media.remote import remote_object
+
+        remote = remote_object(name)
+        with remote.lock:
+            return remote.content_id()
     descriptor = open_regular(path)
     try:
         size = os.fstat(descriptor).st_size

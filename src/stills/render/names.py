@@ -28,7 +28,7 @@ _JOINERS = {"\u200c", "\u200d"}
 """Zero-width (non-)joiner: they shape Persian and Indic words and emoji; other format characters only deceive."""
 
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
-_TAKEN = {"report.html", ".stills"}
+_TAKEN = {"report.html", ".stills", "across", "across.json"}
 """What stills itself writes into the output folder."""
 
 
@@ -108,6 +108,11 @@ def keyframe_file(number: int, seconds: float, picture_format: PictureFormat) ->
 def thumbnail_file(rank: int, picture_format: PictureFormat) -> str:
     """``thumbnail_1.jpg``: the best thumbnail."""
     return f"thumbnail_{rank}.{EXTENSIONS[picture_format]}"
+
+
+def portrait_file(picture_format: PictureFormat) -> str:
+    """``portrait.jpg``: there is but one."""
+    return f"portrait.{EXTENSIONS[picture_format]}"
 
 
 def time_name(seconds: float) -> str:

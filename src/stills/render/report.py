@@ -21,6 +21,7 @@ from stills.errors import printable
 from stills.files import atomic_write
 from stills.render.embed import edge_for
 from stills.render.view import Problem, VideoView, damaged, found_in_all, video_view
+from stills.render.view_across import across_view
 from stills.render.view_frames import shown_count
 from stills.render.view_pictures import Links
 
@@ -65,6 +66,9 @@ def report_page(out: Path) -> str:
             videos.append(video_view(f"v{number}", documents, Links(out, folder), edge))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             found.problems.append(damaged(f"{folder}/{', '.join(documents)}", error))
+    across, problem = across_view(out, {folder: f"v{number}" for number, folder in enumerate(found.results, 1)})
+    if problem is not None:
+        found.problems.append(problem)
     style, script = _asset("report.css"), _asset("report.js")
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -83,6 +87,7 @@ def report_page(out: Path) -> str:
             inferred=inferred,
             inferred_words=_inferred_words(inferred),
             films=_films(videos),
+            across=across,
             policy=policy,
             style=style,
             script=script,

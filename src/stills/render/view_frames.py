@@ -15,7 +15,11 @@ from stills.render.view_people import MAX_RUNNERS_UP, runner_up
 from stills.render.view_pictures import Links, PictureView, picture_count, picture_view
 from stills.render.view_words import Bar, count, length, parts
 
-_NAMES = {"keyframes": ("key frame", "key frames"), "thumbnails": ("thumbnail", "thumbnails")}
+_NAMES = {
+    "keyframes": ("key frame", "key frames"),
+    "thumbnails": ("thumbnail", "thumbnails"),
+    "portrait": ("portrait", "portraits"),
+}
 """Recipes that answer with frames: what they call one, and several."""
 
 FRAME_RECIPES = frozenset(_NAMES)
@@ -71,12 +75,14 @@ def frames_view(anchor: str, recipe: str, document: dict[str, Any], links: Links
     """The frames of a result of one of :data:`FRAME_RECIPES`."""
     ranked = recipe == "thumbnails"
     one, many = _NAMES[recipe]
+    if recipe == "portrait":
+        document = {**document, "frames": [document["frame"]] if document["frame"] else []}
     starts = [float(shot["start"]) for shot in document.get("shots") or []]
     total = len(document["frames"])
 
     def view(job: tuple[int, dict[str, Any]]) -> FrameView:
         number, frame = job
-        name = f"{one[:1].upper()}{one[1:]} {number}"
+        name = f"{one[:1].upper()}{one[1:]}" + (f" {number}" if recipe != "portrait" else "")
         seconds = None if frame["time"] is None else float(frame["time"])
         shot = frame.get("shot") or (bisect_right(starts, seconds) if seconds is not None else 0)
         notes = [f"Shot {int(shot)}"] if shot else []
@@ -150,7 +156,21 @@ def _shown(document: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     return [(place + 1, frames[place]) for place in chosen(frames, MOST_FRAMES)]
 
 
+_STEPS = {
+    "cover": "the cover picture",
+    "key-frames": "key frames",
+    "scenes": "scenes",
+    "near-best": "what is near the best",
+    "everything": "the whole video",
+}
+"""Where a portrait is looked for, in words."""
+
+
 def _how_chosen(document: dict[str, Any]) -> str:
+    if "qualified" in document:
+        steps = [str(step["step"]) for step in document["scan"].get("steps") or []]
+        looked = ", then ".join(_STEPS.get(step, printable(step)) for step in steps)
+        return f"Looked at {looked}" if looked else ""
     asked = document.get("settings") or {}
     if asked.get("all") or asked.get("every"):
         often = f"One frame every {printable(str(asked['every']))}" if asked.get("every") else "Every frame"

@@ -198,7 +198,7 @@ def write_annotated(
     ``DecodeTimeoutError``, ``CancelledError``.
     """
     path = index.video.path
-    if content_id(path) != index.content:
+    if content_id(index.place) != index.content:
         raise InputError("the file is not the one that was scanned", path=path, remedy="scan it again")
     begun = time.monotonic()
     watch = Watch(cancel, begun if started is None else started, limits.video_timeout)
@@ -211,7 +211,7 @@ def write_annotated(
     ensure_folder(target.parent)
     with staging(target.parent) as folder:
         temporary = folder.resolve() / target.name
-        task = AnnotationTask(path, index.video, plan, str(temporary), threads)
+        task = AnnotationTask(index.place, index.video, plan, str(temporary), threads)
         for attempt in range(limits.retries + 1):
             work = Task(attempt, "stills.scan.annotate:annotate_video", (task,), path)
             try:

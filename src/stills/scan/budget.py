@@ -72,8 +72,8 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cost:
-    """Bytes of one frame as it is decoded and as a picture, and what models add."""
+class Cost:
+    """Bytes of a frame as it is decoded and as a picture, of all frames in a decoder; and whether there are models."""
 
     frame: int
     picture: int
@@ -81,17 +81,24 @@ class _Cost:
     models: bool
 
     def worker(self, hold: int) -> int:
+        """What a worker takes that holds ``hold`` bytes of decoded frames."""
         return WORKER + self.models * MODELS + self.decoder + hold
 
     def scanning(self, workers: int, hold: int) -> int:
+        """What all processes take while ``workers`` scan."""
         return PARENT + SERVER + self.models * SERVER_MODELS + workers * self.worker(hold)
 
     def writing(self, workers: int, pictures: int) -> int:
+        """What all processes take while a batch of ``pictures`` bytes is decoded and written."""
         idle = self.scanning(workers, 0) - (workers - 1) * self.decoder
-        batch = _COPIES * pictures if pictures >= self.picture else 0
-        return REPORT + idle + batch + _WRITING * self.picture
+        return REPORT + idle + self.pictures(pictures)
+
+    def pictures(self, batch: int) -> int:
+        """What pictures take while they are written, ``batch`` bytes of them at a time."""
+        return (_COPIES * batch if batch >= self.picture else 0) + _WRITING * self.picture
 
     def all(self, workers: int, buffer: int) -> int:
+        """What all processes take at most, with ``workers`` and a ``buffer`` of decoded frames."""
         return max(self.scanning(workers, buffer // 2), self.writing(workers, buffer))
 
 
@@ -106,20 +113,25 @@ def plan_memory(settings: Settings, layers: Iterable[Layer], video: VideoInfo | 
     buffer = limits.buffer_size * MB
     if limits.max_memory is None:
         return Budget(workers, WORKER_MB, buffer // 2, buffer // 2)
-    cost = _cost(video, settings, models=needs_models(layers))
+    cost = cost_of(video, settings, models=needs_models(layers))
     most = limits.max_memory * MB
-    for count, size in _choices(workers, buffer, cost.frame):
+    for count, size in choices(workers, buffer, cost.frame):
         if (needed := cost.all(count, size)) <= most:
             left = (most - needed) // count  # what nobody asks for is the workers' own
             share = cost.worker(size // 2) + SHARED + left
             return Budget(count, share / (1 << 20), size // 2, size)
-    least = -(-cost.all(1, 0) // MB)
+    raise too_little(settings, video, cost.all(1, 0))
+
+
+def too_little(settings: Settings, video: VideoInfo | None, least: int, more: str = "") -> MemoryLimitError:
+    """What to raise where ``least`` bytes would be needed; ``more`` is another remedy."""
+    least = -(-least // MB)
     what = "this video" if video is not None else "any video"
-    fewer = " or use --threads 1" if scan.threads > 1 else ""
-    raise MemoryLimitError(
-        f"{limits.max_memory} MB of memory are too little for {what}: it takes {least} MB",
+    fewer = " or use --threads 1" if settings.scan.threads > 1 else ""
+    return MemoryLimitError(
+        f"{settings.limits.max_memory} MB of memory are too little for {what}: it takes {least} MB",
         path=None if video is None else video.path,
-        remedy=f"allow --max-memory {least} or more{fewer}",
+        remedy=f"allow --max-memory {least} or more{fewer}{more}",
     )
 
 
@@ -128,7 +140,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _choices(workers: int, buffer: int, frame: int) -> Iterator[tuple[int, int]]:
+def choices(workers: int, buffer: int, frame: int) -> Iterator[tuple[int, int]]:
     """Workers and buffers to try, the best first: a quarter of a buffer costs less time than a missing worker."""
     for count in range(workers, 0, -1):
         for size in (buffer, buffer // 2, buffer // 4):
@@ -137,10 +149,11 @@ def _choices(workers: int, buffer: int, frame: int) -> Iterator[tuple[int, int]]
     yield 1, 0
 
 
-def _cost(video: VideoInfo | None, settings: Settings, *, models: bool) -> _Cost:
+def cost_of(video: VideoInfo | None, settings: Settings, *, models: bool) -> Cost:
+    """What frames of ``video`` cost; nothing, where it is not known yet."""
     if video is None:
-        return _Cost(0, 0, 0, models)
+        return Cost(0, 0, 0, models)
     deep = 2 if video.bit_depth > 8 else 1
     frame = int(video.coded_width * video.coded_height * 1.5 * deep)
     picture = video.width * video.height * 3 * (2 if settings.output.bit_depth == 16 else 1)
-    return _Cost(frame, picture, (DECODER_FRAMES + settings.scan.threads) * frame, models)
+    return Cost(frame, picture, (DECODER_FRAMES + settings.scan.threads) * frame, models)

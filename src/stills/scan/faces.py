@@ -47,7 +47,7 @@ SMOOTH_SHRINK = 0.6
 """Reduction from which single pixels would be skipped, so that a patch has to be averaged."""
 
 MOMENT = 1.0
-"""Seconds of a track that share one kept face."""
+"""Seconds of a track that share one kept face, unless it is looked at more closely."""
 
 MOMENTS = 12
 """Kept faces of a track at most; the least good give way."""
@@ -146,6 +146,7 @@ class FaceCollector:
     parameters: ScanParameters
     vision: Vision
     hold_bytes: int
+    moment: float = MOMENT
     rows: list[FaceRow] = field(default_factory=list)
     expressions: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     bars: dict[int, tuple[float, float, float, float]] = field(default_factory=dict)
@@ -215,7 +216,7 @@ class FaceCollector:
         )
         row = FaceRow(frame.pts, frame.time, box, points, score, track, quality)
         self.rows.append(row)
-        key = (track, self._epoch, int(frame.time / MOMENT))
+        key = (track, self._epoch, int(frame.time / self.moment))
         best = self._kept.get(key)
         if best is None or quality.value > best.row.quality.value:
             self._kept[key] = _Kept(row, area, frame)

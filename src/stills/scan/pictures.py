@@ -120,16 +120,16 @@ def decode_picks(
     A frame that breaks its worker costs itself: what the worker had to do with it is tried again, frame by frame.
     Raises what a task raises that is not about its frames (``LimitError`` among them).
     """
-    path, device = index.video.path, str(index.parameters["device"])
+    path, name, device = index.place, index.video.path, str(index.parameters["device"])
     found: dict[int, Rgb] = {}
     keys = index.frames.filter(index.frames["is_key"])["pts"].to_pylist()
     parts = stretches([p for p in pts if p != COVER_PTS], keys, index.video, workers)
     parts += [[COVER_PTS]] if COVER_PTS in pts else []
     while parts:
         tasks = [
-            Task(number, f"{_WORKER}:cover_rgb", (path,), path)
+            Task(number, f"{_WORKER}:cover_rgb", (path,), name)
             if part == [COVER_PTS]
-            else Task(number, f"{_WORKER}:decode_pictures", (path, index.video, part, threads, device, bit_depth), path)
+            else Task(number, f"{_WORKER}:decode_pictures", (path, index.video, part, threads, device, bit_depth), name)
             for number, part in enumerate(parts)
         ]
         again: list[list[int]] = []
@@ -137,7 +137,7 @@ def decode_picks(
             part = parts[result.key]
             if isinstance(result.error, CorruptVideoError):
                 again += [[p] for p in part] if len(part) > 1 else []
-                _log.warning("%s: %s", printable(path), result.error.message)
+                _log.warning("%s: %s", printable(name), result.error.message)
             elif part == [COVER_PTS]:
                 found |= {} if result.unwrap() is None else {COVER_PTS: result.value}
             else:

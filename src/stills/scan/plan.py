@@ -33,6 +33,9 @@ LONG_FILM = 600.0
 KEY_SPACING = 0.5
 """Seconds between two key frames that a sparse scan takes: in all-intra video every frame is one."""
 
+FARTHEST = 8.0
+"""Seconds between two key frames that a sparse scan takes at most, however few bytes it may want."""
+
 SURE_RATIO = 2.0
 """How much larger than those around a packet is that is taken for a cut unseen; see ``PacketIndex.suspected_cuts``."""
 
@@ -153,11 +156,8 @@ def _sparse(
         """The first frame shown at or after each of ``pts``."""
         return [int(shown[i]) for i in np.minimum(np.searchsorted(shown, pts), len(shown) - 1)]
 
-    wanted = {
-        int(shown[0]),
-        *near(np.array(borders)),
-        *_spaced(packets.keyframe_pts, int(KEY_SPACING / video.time_base)),
-    }
+    room = _Room(video, packets, parameters)
+    wanted = {int(shown[0]), *near(np.array(borders)), *room.key_frames()}
     behind = max(1, int(AFTER_CUT / video.time_base))
     # A group of pictures is decoded up to its last suspect: groups that cost least for what they promise come first.
     groups: dict[int, list[int]] = {}
@@ -172,12 +172,56 @@ def _sparse(
         options.append((cost / value, cost, key, targets))
     left = _budget(video, len(shown), parameters)
     for _, cost, key, targets in sorted(options):
-        if cost <= left:
+        if cost <= left and room.take(key, targets[-1]):
             left -= cost
             wanted.update(targets)
             # What is decoded on the way costs only the look, and shows the shots that no packet told of.
             wanted.update(near(np.arange(key, targets[-1], max(1, int(ON_THE_WAY / video.time_base)))))
     return np.array(sorted(wanted), np.int64)
+
+
+class _Room:
+    """The bytes that a sparse scan may want, where there is a limit to them."""
+
+    def __init__(self, video: VideoInfo, packets: PacketIndex, parameters: ScanParameters) -> None:
+        self._video, self._packets = video, packets
+        share = parameters.sparse_bytes
+        self._left = math.inf if share is None else share * (video.file_size or int(packets.size.sum()))
+        self._before = np.concatenate([[0], np.cumsum(packets.size, dtype=np.int64)])
+        self._order = np.argsort(packets.pts, kind="stable")
+
+    def key_frames(self) -> list[int]:
+        """The pts of the key frames to take: as close as :data:`KEY_SPACING`, farther apart where they are too large.
+
+        At most half of the room is theirs, unless that would leave less than one in :data:`FARTHEST` seconds.
+        """
+        spacing = KEY_SPACING
+        while True:
+            keys = _spaced(self._packets.keyframe_pts, int(spacing / self._video.time_base))
+            size = sum(self._bytes(pts, pts) for pts in keys) if math.isfinite(self._left) else 0
+            if size <= self._left / 2 or spacing >= FARTHEST:
+                self._left -= size
+                return keys
+            spacing *= 1.25
+
+    def take(self, key: int, last: int) -> bool:
+        """Whether there is room for what is decoded from the key frame ``key`` to the frame ``last``; then it is taken.
+
+        Both are pts; the key frame itself has its room already.
+        """
+        if not math.isfinite(self._left):
+            return True
+        size = self._bytes(key, last) - self._bytes(key, key)
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+    def _bytes(self, first: int, last: int) -> int:
+        """Of the packets from that of the frame ``first`` to that of ``last``, in decode order."""
+        pts = self._packets.pts[self._order]
+        begin, end = (int(self._order[min(int(np.searchsorted(pts, p)), len(pts) - 1)]) for p in (first, last))
+        return int(self._before[max(begin, end) + 1] - self._before[begin])
 
 
 def _spaced(pts: NDArray[np.int64], distance: int) -> list[int]:

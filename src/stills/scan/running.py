@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from stills.errors import CorruptVideoError, LimitError, MemoryLimitError
 from stills.index.store import IndexStore
-from stills.media.sandbox import Pool, Task, TaskResult
+from stills.media.sandbox_tasks import Task, TaskResult
 from stills.scan.plan import Segment, SegmentTask
 from stills.scan.watch import OutOfTimeError, Watch
 from stills.scan.work import Key, Work, around
+from stills.scan.workers import Tasks
 from stills.types import ProgressCallback
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class SegmentRunner:
     """Runs segments in ``pool``, keeps in ``store`` what is finished."""
 
     store: IndexStore
-    pool: Pool
+    pool: Tasks
     settings: Settings
 
     def run(
@@ -106,7 +107,7 @@ class SegmentRunner:
                         work.hold_bytes,
                     ),
                 ),
-                work.path,
+                work.video.path,
             )
             for key, piece in _in_order(pieces, self.pool.workers).items()
         ]

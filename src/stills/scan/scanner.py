@@ -9,29 +9,30 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from stills.addresses import public_name
 from stills.cancel import CancelToken
 from stills.errors import (
     CancelledError,
+    ChangedError,
     IndexFormatError,
     InputError,
     LimitError,
-    ModelError,
-    StrictError,
 )
 from stills.index.index import Index
 from stills.index.spill import trim_spill
 from stills.index.store import IndexStore
-from stills.media.sandbox import Pool, Stopper, Task, TaskResult
-from stills.media.source import content_id
-from stills.scan.budget import Budget, plan_memory
-from stills.scan.parameters import EFFORTS, ScanParameters, attributes_in, models_of, scan_parameters, with_needs
+from stills.media.http_source import CHANGED, CHANGED_REMEDY
+from stills.media.sandbox_tasks import Stopper, Task, TaskResult
+from stills.media.source import content_id, is_remote
+from stills.scan.needs import fallbacks_for, parameters_for
+from stills.scan.parameters import EFFORTS, ScanParameters, attributes_in, for_remote, models_of, with_needs
 from stills.scan.pictures import Pictures, Rgb, decode_picks
 from stills.scan.plan import plan_segments
-from stills.scan.pool import pool_limits, start_workers
 from stills.scan.running import WORKER, SegmentRunner
+from stills.scan.sharing import SharedWorkers
 from stills.scan.work import Work
+from stills.scan.workers import BorrowedWorkers, OwnWorkers, Tasks
 from stills.types import Attribute, Effort, Fallback, Layer, ProgressCallback, VideoInfo
-from stills.vision import stack_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
 
     from stills.index.pictures import PictureReading
     from stills.media.packets import PacketIndex
+    from stills.media.sandbox import Pool
     from stills.scan.annotate import AnnotationPlan
+    from stills.scan.budget import Budget
     from stills.scan.cover import CoverReading
     from stills.settings_model import Settings
 
@@ -52,29 +55,35 @@ class Scanner:
     """Scans videos with a pool of worker processes that is kept between them. A context manager.
 
     Workers start with the first video that is not in the index; a scanner that only reads indexes starts none.
+    For several threads at once, give each a scanner of its own, and all the same ``SharedWorkers``.
     """
 
-    def __init__(self, settings: Settings, pool: Pool | None = None) -> None:
-        """Nothing is started yet; ``pool`` are workers that were (see :func:`stills.scan.pool.start_workers`)."""
+    def __init__(self, settings: Settings, workers: Pool | SharedWorkers | None = None) -> None:
+        """Nothing is started yet.
+
+        ``workers`` may be a pool that was (see :func:`stills.scan.pool.start_workers`), which is the scanner's from
+        now on, or workers shared with other scanners (:class:`stills.scan.sharing.SharedWorkers`), which are not.
+        """
         self._settings = settings
         self._store = IndexStore(settings.cache_folder)
-        self._pool = pool
+        self._staff: OwnWorkers | BorrowedWorkers
+        if isinstance(workers, SharedWorkers):
+            self._staff = BorrowedWorkers(workers)
+        else:
+            self._staff = OwnWorkers(settings, workers)
         self._layers: frozenset[Layer] = frozenset()
-        self._no_models: tuple[str, ModelError] | None = None
 
     def __enter__(self) -> Self:
         """Return the scanner itself."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        """End the workers."""
+        """Close the scanner."""
         self.close()
 
     def close(self) -> None:
-        """End the workers; the scanner can be used again."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
+        """End the workers, unless they are shared; the scanner can be used again."""
+        self._staff.close()
 
     @property
     def store(self) -> IndexStore:
@@ -82,9 +91,11 @@ class Scanner:
         return self._store
 
     def configured(self, settings: Settings) -> Self:
-        """This scanner with other settings; workers are kept where they serve those too."""
-        if settings.limits != self._settings.limits or settings.scan.workers != self._settings.scan.workers:
-            self.close()
+        """This scanner with other settings; workers are kept where they serve those too.
+
+        Raises ``UsageError`` where workers are shared and do not.
+        """
+        self._staff.configure(settings)
         self._settings = settings
         self._store = IndexStore(settings.cache_folder)
         return self
@@ -124,23 +135,29 @@ class Scanner:
         ``InputError`` and its children where there is no video in the file, ``ModelError`` where a model cannot be had,
         ``CancelledError``.
         """
+        self._staff.release()
         started = time.monotonic()
         content = content_id(path)
         wanted = with_needs(layers)
         resume = self._settings.scan.resume
-        if resume and (found := self.find(content, wanted, quick=quick)) is not None:
-            log.info("%s is in the index", path)
-            return replace(found, video=replace(found.video, path=path))
+        remote = is_remote(path)
+        if resume and (found := self.find(content, wanted, quick=quick, remote=remote)) is not None:
+            log.info("%s is in the index", public_name(path))
+            return _at(path, found)
         parameters = self._parameters(self._settings.scan.effort, quick=quick)
+        if remote:
+            parameters = for_remote(parameters)
         known = self._load(content, parameters)
         missing = with_needs(wanted - known.layers) if known is not None and resume else wanted
         if known is not None and resume and "faces" in missing:  # its faces give way to new ones, with all they have
             missing |= with_needs(attributes_in(known.layers))
         fallbacks = self._fallbacks(missing, parameters)
-        self._ensure_models(path, models_of(missing, parameters))
+        self._staff.models.ensure(public_name(path), models_of(missing, parameters))
         self._layers = missing  # for the workers, should none have been started
         video, packets = self._probe(path, cancel)
-        hold = self.fit(missing, video).hold_bytes
+        asked = time.monotonic()
+        hold = self.fit(missing, video, cancel=cancel).hold_bytes
+        started += time.monotonic() - asked  # to wait for other videos is not this one's time
         self._store.prepare(content, parameters.to_json())
         work = Work(path, content, video, packets, parameters, missing, started, hold)
         if not resume:
@@ -149,7 +166,19 @@ class Scanner:
         runner.run(work, plan_segments(video, packets, parameters), on_progress, cancel)
         if video.has_cover_art and missing >= {"signals", "faces"}:
             self._measure_cover(work, cancel)
-        return self._finish(work, fallbacks, known)
+        if remote and content_id(path) != content:
+            raise ChangedError(CHANGED, path=public_name(path), remedy=CHANGED_REMEDY)
+        return _at(path, self._finish(work, fallbacks, known))
+
+    def ready_for(self, path: str, layers: Iterable[Layer], parameters: ScanParameters) -> tuple[Fallback, ...]:
+        """Have the models of ``layers`` here before tasks of one's own need them; what of it runs elsewhere than asked.
+
+        Raises ``ModelError``, and ``StrictError`` where running elsewhere is not accepted.
+        """
+        self._layers = frozenset(layers)  # for the workers, should none have been started
+        fallbacks = self._fallbacks(self._layers, parameters)
+        self._staff.models.ensure(public_name(path), models_of(self._layers, parameters))
+        return fallbacks
 
     def _measure_cover(self, work: Work, cancel: CancelToken | None) -> None:
         """Measure the picture that the container carries; one that cannot be read costs a warning, not the scan."""
@@ -162,25 +191,23 @@ class Scanner:
         work.cover = reading.values
         work.remarks += reading.warnings
 
-    def fit(self, layers: Iterable[Layer], video: VideoInfo) -> Budget:
-        """What memory allows for this video; workers that were started for more are ended.
+    def fit(self, layers: Iterable[Layer], video: VideoInfo, *, cancel: CancelToken | None = None) -> Budget:
+        """What memory allows for this video.
 
-        Raises ``MemoryLimitError`` where it is too little.
+        Workers that were started for more are ended; where they are shared, other videos are waited for. Raises
+        ``MemoryLimitError`` where it is too little.
         """
-        budget = plan_memory(self._settings, layers, video)
-        pool, limited = self._pool, self._settings.limits.max_memory is not None
-        share = budget.workers, pool_limits(self._settings, budget)
-        if limited and pool is not None and (pool.workers, pool.limits) != share:
-            self.close()
-        if self._pool is None:
-            self._pool = start_workers(self._settings, layers, budget)
-        return budget
+        return self._staff.fit(layers, video, cancel)
 
-    def find(self, content: str, layers: Iterable[Layer], *, quick: bool = False) -> Index | None:
-        """The best index there is of ``content`` that answers for the settings' effort, or ``None``."""
+    def find(self, content: str, layers: Iterable[Layer], *, quick: bool = False, remote: bool = False) -> Index | None:
+        """The best index there is of ``content`` that answers for the settings' effort, or ``None``.
+
+        For a ``remote`` video, one that was made with what is scanned of those counts, too.
+        """
         least = self._settings.scan.effort
         looks = [self._parameters(least, quick=True)] if quick and least == "fast" else []
-        for parameters in (*looks, *map(self._parameters, EFFORTS[EFFORTS.index(least) :])):
+        looks += map(self._parameters, EFFORTS[EFFORTS.index(least) :])
+        for parameters in dict.fromkeys((*looks, *map(for_remote, looks if remote else ()))):
             index = self._load(content, parameters)
             if index is not None and index.layers >= set(layers):
                 return index
@@ -207,16 +234,16 @@ class Scanner:
         def decode(some: list[int]) -> dict[int, Rgb]:
             return self.decode(index, some, bit_depth=bit_depth, cancel=cancel)
 
-        most = plan_memory(self._settings, (), index.video).picture_bytes
+        most = self._staff.picture_bytes(index.video, cancel)
         return Pictures(index, sorted(set(pts)), decode, bit_depth=bit_depth, held_bytes=most)
 
     def decode(
         self, index: Index, pts: list[int], *, bit_depth: int = 8, cancel: CancelToken | None = None
     ) -> dict[int, Rgb]:
         """Decode the pictures at ``pts`` in the workers; those that fail are missing. Raises ``InputError``."""
-        path = index.video.path
-        if content_id(path) != index.content:  # its frames have the same times, but show something else
-            raise InputError("the file is not the one that was scanned", path=path, remedy="scan it again")
+        if content_id(index.place) != index.content:  # its frames have the same times, but show something else
+            said = "the file is not the one that was scanned"
+            raise InputError(said, path=index.video.path, remedy="scan it again")
         pool, threads = self._workers(), self._settings.scan.threads
         # Where memory is limited, it was planned for one decoder beside the pictures that wait.
         workers = pool.workers if self._settings.limits.max_memory is None else 1
@@ -257,7 +284,7 @@ class Scanner:
         self.picture_fallbacks(wanted)
         if not paths:
             return
-        self._ensure_models(paths[0], needed)
+        self._staff.models.ensure(paths[0], needed)
         self._layers = layers  # for the workers, should none have been started
         tasks = reading_tasks(paths, parameters, wanted, self._settings.limits.max_pixels)
         yield from in_order(self._workers().run(tasks, cancel=cancel), paths)
@@ -289,81 +316,32 @@ class Scanner:
     ) -> tuple[str, ...]:
         """Write the video of ``plan``; see :func:`stills.scan.annotate.write_annotated`. What is to be said about it.
 
-        Where memory is limited, the other workers are ended before: decoder and encoder get their share.
+        Where memory is limited, other workers are ended before, or other videos waited for: decoder and encoder get
+        their share.
         """
         from stills.scan.annotate import choose_threads, write_annotated
 
-        budget = None
-        settings, limits = self._settings, self._settings.limits
-        if limits.max_memory is not None:
-            alone = settings.model_copy(update={"scan": settings.scan.model_copy(update={"workers": 1})})
-            budget = plan_memory(alone, (), index.video)
-            self.close()
-            self._pool = start_workers(alone, (), budget)
-        try:
+        with self._staff.alone(index.video, self._layers, cancel) as (tasks, budget):
             return write_annotated(
-                self._workers().run,
+                tasks.run,
                 index,
                 plan,
                 target,
                 threads=choose_threads(index.video, budget),
-                limits=limits,
+                limits=self._settings.limits,
                 on_progress=on_progress,
                 cancel=cancel,
                 started=started,
             )
-        finally:
-            if budget is not None:
-                self.close()
 
     def _parameters(self, effort: Effort, *, quick: bool = False) -> ScanParameters:
-        from stills.models import place
-
-        scan = self._settings.scan
-        device = place(stack_of("detector", scan.detector).models[0], scan.device).device
-        parameters = scan_parameters(
-            effort,
-            segment_seconds=scan.segment_seconds,
-            precision=scan.precision,
-            device=device,
-            detector=scan.detector,
-            embedder=scan.embedder,
-            attributes_model=scan.attributes_model,
-        )
-        return replace(parameters, sparse_budget=(0.0, 0.0)) if quick and effort == "fast" else parameters
-
-    def _ensure_models(self, path: str, names: Iterable[str]) -> None:
-        """Have the models here before any worker needs them: fetching is for the parent, which may use the network.
-
-        What failed for one video is not tried again for the next: a network that is away can take minutes to say so.
-        """
-        from stills.models import model_path
-
-        if self._no_models is not None and self._no_models[0] != path:
-            cause = self._no_models[1]
-            raise ModelError("the models are not here, as said above", path=path, remedy=cause.remedy) from cause
-        try:
-            for name in names:
-                model_path(name)
-        except ModelError as error:
-            self._no_models = path, error
-            raise
-        self._no_models = None
+        return parameters_for(self._settings, effort, quick=quick)
 
     def _fallbacks(self, layers: Iterable[Layer], parameters: ScanParameters) -> tuple[Fallback, ...]:
-        """What runs elsewhere than asked. Raises ``StrictError`` where that is not accepted."""
-        from stills.models import place
+        return fallbacks_for(self._settings, layers, parameters)
 
-        placed = (place(name, self._settings.scan.device).fallback for name in models_of(layers, parameters))
-        fallbacks = tuple(f for f in placed if f is not None)
-        if fallbacks and self._settings.strict:
-            raise StrictError(fallbacks[0].message, remedy="leave out --strict to accept this")
-        return fallbacks
-
-    def _workers(self) -> Pool:
-        if self._pool is None:
-            self._pool = start_workers(self._settings, self._layers)
-        return self._pool
+    def _workers(self) -> Tasks:
+        return self._staff.tasks(self._layers)
 
     def _probe(self, path: str, cancel: CancelToken | None) -> tuple[VideoInfo, PacketIndex]:
         """What the video is, and its packets, found out in a worker."""
@@ -373,10 +351,11 @@ class Scanner:
 
     def _call(self, function: str, args: tuple[Any, ...], path: str, cancel: CancelToken | None) -> Any:
         """Run one function in a worker."""
-        task = Task(function, f"{WORKER}:{function}", args, path)
+        name = public_name(path)
+        task = Task(function, f"{WORKER}:{function}", args, name)
         for result in self._workers().run([task], cancel=cancel):
             return result.unwrap()
-        raise CancelledError("cancelled", path=path)
+        raise CancelledError("cancelled", path=name)
 
     def _finish(self, work: Work, fallbacks: tuple[Fallback, ...], known: Index | None) -> Index:
         from stills.scan.assemble import assemble
@@ -390,3 +369,9 @@ class Scanner:
         index = self._store.save(index)
         trim_spill(self._store.folder(index.content, index.parameters) / "spill", likely_picks(index))
         return index
+
+
+def _at(path: str, index: Index) -> Index:
+    """``index`` of the video at ``path``, which may have another name than when it was scanned."""
+    name = public_name(path)
+    return replace(index, video=replace(index.video, path=name), source=path if path != name else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,24 @@ STRETCH = 2.0
 video hardly a key frame, one segment may be hours."""
 
 
+@dataclass(frozen=True, slots=True)
+class CloseLook:
+    """Faces are looked for in the frames with ``start <= pts < end`` alone, a track's kept each ``moment`` seconds.
+
+    The frames around them show where shots change.
+    """
+
+    start: int
+    end: int
+    moment: float
+
+
 def scan_segment(
-    task: SegmentTask, vision: Vision | None, on_frame: Callable[[int, float], None] | None = None
+    task: SegmentTask,
+    vision: Vision | None,
+    on_frame: Callable[[int, float], None] | None = None,
+    *,
+    close: CloseLook | None = None,
 ) -> list[SegmentRows]:
     """Measure the task's layers in one segment; ``vision`` is needed for faces. Mostly one part, of long segments many.
 
@@ -43,11 +60,11 @@ def scan_segment(
     """
     stats = DecodeStats()
     parts: list[SegmentRows] = []
-    stretch = _Stretch(task, vision)
+    stretch = _Stretch(task, vision, close)
     for frame in _frames(task, stats):
         if stretch.full(frame.time):
             parts.append(stretch.finish(DecodeStats()))
-            stretch = _Stretch(task, vision)
+            stretch = _Stretch(task, vision, close)
         stretch.add(frame)
         if on_frame is not None:
             on_frame(frame.pts, frame.time)
@@ -58,8 +75,8 @@ def scan_segment(
 class _Stretch:
     """What is noted of a run of frames, until its rows are made."""
 
-    def __init__(self, task: SegmentTask, vision: Vision | None) -> None:
-        self._task = task
+    def __init__(self, task: SegmentTask, vision: Vision | None, close: CloseLook | None) -> None:
+        self._task, self._close = task, close
         self._sparse = task.parameters.decode == "sparse"
         signals = "signals" in task.layers
         self._notes = FrameNotes(signals=signals)
@@ -67,6 +84,8 @@ class _Stretch:
         if signals and vision is not None:  # a share for either sort of picks, and one for the models
             hold //= 3
         self._faces = FaceCollector(task.video, task.parameters, vision, hold) if vision is not None else None
+        if self._faces is not None and close is not None:
+            self._faces.moment = close.moment
         self._likely = LikelyPicks(hold, frame_bytes(task.video)) if signals and hold else None
         self._next_look = self._last_look = float("-inf")
         self._last_change = 0.0
@@ -86,7 +105,8 @@ class _Stretch:
                 faces.picture_changed()
             if self._likely is not None:
                 self._likely.picture_changed(frame.time)
-        if faces is not None and (frame.time >= self._next_look or self._sparse):
+        meant = self._close is None or self._close.start <= frame.pts < self._close.end
+        if faces is not None and meant and (frame.time >= self._next_look or self._sparse):
             faces.look(frame)
             self._notes.analysed[-1] = True
             self._last_look = frame.time

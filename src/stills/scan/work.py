@@ -54,7 +54,7 @@ class Work:
         """Call ``on_progress``, where there is one."""
         if on_progress is not None:
             elapsed = time.monotonic() - self.started
-            on_progress(Progress("scan", self.path, self.position(), self.video.duration, elapsed))
+            on_progress(Progress("scan", self.video.path, self.position(), self.video.duration, elapsed))
 
 
 def around(work: Work, result: TaskResult, segment: Segment) -> list[tuple[Key, Segment]]:

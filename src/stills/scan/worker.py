@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -16,11 +15,12 @@ from stills.media.decode import DecodePlan, decode, packets_of
 from stills.media.packets import PacketIndex
 from stills.media.probe import probe_with_packets
 from stills.media.sandbox import report
+from stills.media.source import file_version
 from stills.models import Session, open_session, place
 from stills.scan.faces import Vision
 from stills.scan.parameters import ScanParameters, attributes_in
 from stills.scan.plan import SegmentTask
-from stills.scan.segment import scan_segment
+from stills.scan.segment import CloseLook, scan_segment
 from stills.types import Attribute, Layer, VideoInfo
 from stills.vision import (
     Stack,
@@ -45,6 +45,12 @@ TRIM_BYTES = 4 << 20
 LARGE_BYTES = 256 << 10
 """Blocks from this size, frames among them, are the system's own and go back to it when they are freed."""
 
+LISTED_VIDEOS = 8
+"""Videos whose packets a worker keeps: it goes from one to another while several are under way."""
+
+LISTED_PACKETS = 400_000
+"""Packets that it keeps of all of them but the newest: at 42 bytes and as much again for what follows, 30 MB."""
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
@@ -58,7 +64,7 @@ class _Loaded:
 
 
 _loaded: list[_Loaded] = []  # at most one: a worker keeps its models between segments
-_listed: list[tuple[tuple[str, int, int, int], PacketIndex]] = []  # at most one, by path, size, time of change, stream
+_listed: dict[tuple[object, ...], PacketIndex] = {}  # by path, version of the file, stream; the newest last
 
 
 def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
@@ -66,12 +72,12 @@ def probe_video(path: str, max_pixels: int) -> tuple[VideoInfo, PacketIndex]:
     return probe_with_packets(path, max_pixels=max_pixels)
 
 
-def scan_part(task: SegmentTask) -> list[SegmentRows]:
+def scan_part(task: SegmentTask, close: CloseLook | None = None) -> list[SegmentRows]:
     """Measure one segment; reports ``(pts, seconds)`` of the last decoded frame on the way."""
     report((None, task.segment.start_time))
     _settle()
     vision = _vision(task.parameters, task.layers) if "faces" in task.layers else None
-    return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)))
+    return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)), close=close)
 
 
 def measure_cover_picture(
@@ -130,11 +136,16 @@ def decode_pictures(  # noqa: PLR0917 - tasks are called by position
 
 def _packets(path: str, video: VideoInfo) -> PacketIndex:
     """The packets of ``path``, kept for the next pictures of it: listing those of a film takes 0.1 s and more."""
-    about = os.stat(path)
-    key = (path, about.st_size, about.st_mtime_ns, video.stream_index)
-    if not _listed or _listed[0][0] != key:
-        _listed[:] = [(key, packets_of(path, video))]
-    return _listed[0][1]
+    key = (path, *file_version(path), video.stream_index)
+    packets = _listed.pop(key, None)
+    if packets is None:
+        packets = packets_of(path, video)
+    while _listed and (
+        len(_listed) >= LISTED_VIDEOS or len(packets) + sum(map(len, _listed.values())) > LISTED_PACKETS
+    ):
+        del _listed[next(iter(_listed))]
+    _listed[key] = packets
+    return packets
 
 
 def _vision(parameters: ScanParameters, layers: Collection[Layer]) -> Vision:

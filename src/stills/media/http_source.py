@@ -14,27 +14,39 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from email.message import Message
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from stills._version import __version__
-from stills.errors import DownloadError, DownloadInterruptedError
-from stills.jobs.addresses import clean, shown
+from stills.addresses import clean, public_name
+from stills.errors import ChangedError, DownloadError, DownloadInterruptedError, InputError
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers after which trying again can help (RFC 9110, RFC 6585)."""
 
+CHANGED = "the file changed while it was read"
+CHANGED_REMEDY = "wait until it is complete, then run the same again"
+
+_CHANGED = frozenset({412})
+_NO_SUCH_PART = 416
 _GONE = {404: "is not there", 410: "is gone"}
 _FORBIDDEN = {401: "wants a user and password", 403: "refuses access", 407: "is behind a proxy that wants a password"}
+
+
+class NoSuchPartError(DownloadError):
+    """A part was asked for that the file does not have: it is shorter, or empty."""
 
 
 class HttpSource:
     """One answer to one request: open it, read it to its end, close it. :meth:`abort` may come from any thread."""
 
-    def __init__(self, address: str, *, timeout: float) -> None:
-        """Nothing is opened yet. ``timeout`` is the longest wait for anything, in seconds."""
+    def __init__(self, address: str, *, timeout: float, headers: Mapping[str, str] | None = None) -> None:
+        """Nothing is opened yet. ``timeout`` is the longest wait for anything, in seconds; ``headers`` are sent too."""
         self._address = address
         self._timeout = timeout
+        self._more = dict(headers or {})
         self._sockets: list[socket.socket] = []
         self._answer: Any = None
         self._read = 0
@@ -47,6 +59,8 @@ class HttpSource:
         """Send the request and read the head of the answer. Raises ``DownloadError``."""
         try:
             request = _request(self._address)
+            for name, value in self._more.items():
+                request.add_header(name, value)
             self._answer = self._opener().open(request, timeout=self._timeout)
         except urllib.error.HTTPError as error:
             with error:
@@ -65,7 +79,7 @@ class HttpSource:
         self._read += len(data)
         if not data and self.size is not None and self._read < self.size:
             said = f"the connection ended after {self._read} of {self.size} bytes"
-            raise DownloadInterruptedError(said, path=shown(self._address), remedy="try again")
+            raise DownloadInterruptedError(said, path=public_name(self._address), remedy="try again")
         return data
 
     def close(self) -> None:
@@ -78,6 +92,17 @@ class HttpSource:
         for one in list(self._sockets):
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(one, socket.SHUT_RDWR)  # of TLS too: there is nobody to say good-bye to
+
+    @property
+    def status(self) -> int:
+        """The answer's number, such as 200, or 206 for a part."""
+        return int(self._answer.status)
+
+    @property
+    def headers(self) -> Message:
+        """The head of the answer."""
+        head: Message = self._answer.headers
+        return head
 
     def _opener(self) -> urllib.request.OpenerDirector:
         opener = urllib.request.OpenerDirector()
@@ -92,15 +117,19 @@ class HttpSource:
             opener.add_handler(handler)
         return opener
 
-    def _refused(self, error: urllib.error.HTTPError) -> DownloadError:
+    def _refused(self, error: urllib.error.HTTPError) -> InputError:  # noqa: PLR0911 - one for each cause
         """What an answer that is no file means."""
-        path, code = shown(self._address), error.code
+        path, code = public_name(self._address), error.code
         status = f"{code} {http.client.responses.get(code, '')}".strip()  # the server's own words may be anything
         if code in PASSING:
             after = error.headers.get("Retry-After", "") if error.headers else ""
             self.retry_after = float(after) if after.isdecimal() else 0.0
             said = f"the server cannot answer now ({status})"
             return DownloadInterruptedError(said, path=path, remedy="try again later")
+        if code in _CHANGED:
+            return ChangedError(CHANGED, path=path, remedy=CHANGED_REMEDY)
+        if code == _NO_SUCH_PART:
+            return NoSuchPartError(f"the file has no such part ({status})", path=path, remedy=CHANGED_REMEDY)
         if code in _GONE:
             return DownloadError(f"the file {_GONE[code]} ({status})", path=path, remedy="check the address")
         if code in _FORBIDDEN:
@@ -115,7 +144,7 @@ class HttpSource:
 def lost(address: str, error: Exception) -> DownloadError:  # noqa: PLR0911 - one for each cause
     """What went wrong on the way to a server or back, in words."""
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    path = shown(address)
+    path = public_name(address)
     if isinstance(cause, ssl.SSLCertVerificationError):
         said = f"the server's certificate is not valid ({cause.verify_message})"
         return DownloadError(said, path=path, remedy="check the address, and this machine's clock")
@@ -159,7 +188,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme.lower() not in {"http", "https"}:
-            raise DownloadError("the server redirects to something that is not HTTP", path=shown(req.full_url))
+            raise DownloadError("the server redirects to something that is not HTTP", path=public_name(req.full_url))
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

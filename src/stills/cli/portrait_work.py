@@ -1,0 +1,74 @@
+"""The work behind ``stills portrait``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import stills
+from stills.cli.inputs import Input
+from stills.cli.options import Session
+from stills.cli.recipe_work import explain, write_results
+from stills.cli.run import Outcome
+from stills.cli.say import clock, count
+from stills.media.sandbox import Pool
+from stills.types import COVER_PTS
+
+if TYPE_CHECKING:
+    from stills import PortraitResult, StepReport
+
+STEPS = {
+    "cover": "cover picture",
+    "key-frames": "key frames",
+    "scenes": "scenes",
+    "near-best": "near the best",
+    "everything": "everything",
+}
+"""Where a portrait is looked for, in words."""
+
+
+def find_portraits(
+    session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None, *, explained: bool = False
+) -> int:
+    """Write the portrait of every video, with results and the report, into ``out``; the exit code."""
+
+    def tell(path: str, result: PortraitResult, files: list[Path], folder: Path) -> Outcome:
+        frame = result.frame
+        if frame is None:
+            said = f"no portrait: {result.reason}"
+        elif frame.pts == COVER_PTS:
+            said = "the cover picture is the portrait"
+        else:
+            said = f"portrait at {clock(frame.time)} of {clock(result.video.duration)}"
+        rows = explain([frame, *result.selection.runners_up], result.shots, ranked=True) if explained and frame else ()
+        return Outcome(
+            f"{path}: {said} → {folder}",
+            found=frame is not None,
+            files=files,
+            fallbacks=result.fallbacks,
+            partial=result.partial,
+            warnings=result.warnings,
+            fields={
+                "qualified": result.qualified,
+                "time": None if frame is None or frame.pts == COVER_PTS else frame.time,
+                "score": None if frame is None else frame.score,
+                "reason": result.reason,
+                "steps": [asdict(step) for step in result.steps],
+                "cached": result.scan.cached,
+                "seconds": round(result.scan.seconds, 3),
+            },
+            rows=(*rows, *_looked(result.steps)) if explained else (),
+        )
+
+    return write_results(session, videos, out, workers, ask=stills.portrait, tell=tell)
+
+
+def _looked(steps: Sequence[StepReport]) -> tuple[str, ...]:
+    """``--explain``: where it was looked for, a line a step."""
+    return tuple(
+        f"     {STEPS[one.step]}: {count(one.frames, 'frame')}, "
+        f"{'measured before' if one.cached else f'{one.seconds:.2f} s'}{', qualified' if one.qualified else ''}"
+        for one in steps
+    )
