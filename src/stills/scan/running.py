@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stills.errors import CorruptVideoError, LimitError, MemoryLimitError
 from stills.index.store import IndexStore
 from stills.media.sandbox_tasks import Task, TaskResult
+from stills.scan.observer import ScanObserver, SegmentReport
 from stills.scan.plan import Segment, SegmentTask
 from stills.scan.watch import OutOfTimeError, Watch
 from stills.scan.work import Key, Work, around
@@ -17,6 +18,7 @@ from stills.types import ProgressCallback
 
 if TYPE_CHECKING:
     from stills.cancel import CancelToken
+    from stills.index.store import SegmentRows
     from stills.settings_model import Settings
 
 WORKER = "stills.scan.worker"
@@ -30,6 +32,7 @@ class SegmentRunner:
     store: IndexStore
     pool: Tasks
     settings: Settings
+    observer: ScanObserver | None = None
 
     def run(
         self, work: Work, segments: list[Segment], on_progress: ProgressCallback | None, cancel: CancelToken | None
@@ -44,6 +47,8 @@ class SegmentRunner:
                 work.reached[segment.number, 0] = segment.end_time - segment.start_time
             else:
                 queue.append(((segment.number, 0), segment))
+        if self.observer is not None:
+            self.observer.segments_planned(len(segments), len(segments) - len(queue))
         limits = self.settings.limits
         watch = Watch(cancel, work.started, limits.video_timeout)
         try:
@@ -66,8 +71,11 @@ class SegmentRunner:
         if result.ok:
             work.done[result.key] = result.value
             work.reached[result.key] = segment.end_time - segment.start_time
-            if result.key[1] == 0 and len(result.value) == 1:  # of many parts, none would be the whole segment
+            kept = result.key[1] == 0 and len(result.value) == 1  # of many parts, none would be the whole segment
+            if kept:
                 self.store.save_segment(work.content, work.parameters.to_json(), result.value[0])
+            if self.observer is not None:
+                self.observer.segment_finished(_report(result, kept=kept))
             return []
         limited = self.settings.limits.max_memory is not None and isinstance(result.error, MemoryLimitError)
         if limited or not isinstance(result.error, CorruptVideoError | LimitError):
@@ -117,6 +125,20 @@ class SegmentRunner:
             work.tell(on_progress)
 
         return self.pool.run(tasks, on_progress=progressed, cancel=watch)
+
+
+def _report(result: TaskResult, *, kept: bool) -> SegmentReport:
+    parts: list[SegmentRows] = result.value
+    return SegmentReport(
+        number=result.key[0],
+        pieces=len(parts),
+        seconds=result.seconds,
+        frames_decoded=sum(int(part.notes["frames_decoded"]) for part in parts),
+        frames=sum(part.frames.num_rows for part in parts),
+        faces=sum(part.faces.num_rows for part in parts),
+        bytes_read=sum(int(part.notes.get("bytes_read", 0)) for part in parts),
+        kept=kept,
+    )
 
 
 def _in_order(pieces: Mapping[Key, Segment], workers: int) -> dict[Key, Segment]:

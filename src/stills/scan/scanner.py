@@ -25,6 +25,7 @@ from stills.media.http_source import CHANGED, CHANGED_REMEDY
 from stills.media.sandbox_tasks import Stopper, Task, TaskResult
 from stills.media.source import content_id, is_remote
 from stills.scan.needs import fallbacks_for, parameters_for
+from stills.scan.observer import ScanObserver
 from stills.scan.parameters import EFFORTS, ScanParameters, attributes_in, for_remote, models_of, with_needs
 from stills.scan.pictures import Pictures, Rgb, decode_picks
 from stills.scan.plan import plan_segments
@@ -58,13 +59,20 @@ class Scanner:
     For several threads at once, give each a scanner of its own, and all the same ``SharedWorkers``.
     """
 
-    def __init__(self, settings: Settings, workers: Pool | SharedWorkers | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        workers: Pool | SharedWorkers | None = None,
+        observer: ScanObserver | None = None,
+    ) -> None:
         """Nothing is started yet.
 
         ``workers`` may be a pool that was (see :func:`stills.scan.pool.start_workers`), which is the scanner's from
         now on, or workers shared with other scanners (:class:`stills.scan.sharing.SharedWorkers`), which are not.
+        ``observer`` is told of every segment.
         """
         self._settings = settings
+        self._observer = observer
         self._store = IndexStore(settings.cache_folder)
         self._staff: OwnWorkers | BorrowedWorkers
         if isinstance(workers, SharedWorkers):
@@ -162,7 +170,7 @@ class Scanner:
         work = Work(path, content, video, packets, parameters, missing, started, hold)
         if not resume:
             self._store.drop_segments(content, parameters.to_json())
-        runner = SegmentRunner(self._store, self._workers(), self._settings)
+        runner = SegmentRunner(self._store, self._workers(), self._settings, self._observer)
         runner.run(work, plan_segments(video, packets, parameters), on_progress, cancel)
         if video.has_cover_art and missing >= {"signals", "faces"}:
             self._measure_cover(work, cancel)

@@ -196,6 +196,7 @@ def _settle() -> None:
     glibc keeps freed memory; returned at once, a worker is a fifth smaller for 3 % of its time.
     """
     import ctypes
+    import os
     import sys
 
     import cv2
