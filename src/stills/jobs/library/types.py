@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 ErrorClass: TypeAlias = Literal["transient", "corrupt", "input", "resource", "bug"]
 """Why a video failed, which decides what is done about it.
 
-``transient``: may pass by itself; tried again after a pause that grows. ``corrupt``: the file is broken; put into
-quarantine at once. ``input``: it is not there, or may not be read, or is no video: failed, not tried again.
-``resource``: there was too little memory, time or disk; tried again with fewer workers. ``bug``: nobody foresaw it; kept
-with its traceback.
+``transient``: may pass by itself; tried again after a pause that grows. ``corrupt``: the file is broken, or no video; put
+into quarantine at once. ``input``: it is not there, or may not be read: failed, not tried again.
+``resource``: there was too little memory, time or disk; tried again with fewer workers. ``bug``: nobody foresaw it;
+kept with its traceback.
 """
 
 Status: TypeAlias = Literal["done", "partial", "nothing", "kept", "failed", "quarantined", "again", "left"]
 """What became of an input in this run.
 
 ``done``; ``partial``: done, but only a part of it could be read; ``nothing``: done, nothing in it qualifies; ``kept``:
-was done before and has not changed; ``failed``; ``quarantined``; ``again``: failed, and will be tried again by this run;
+was done before and has not changed; ``failed``; ``quarantined``; ``again``: failed, and is tried again by this run;
 ``left``: left for later (somebody else works on it, or it is still being copied when the run ends).
 """
 

@@ -33,7 +33,7 @@ class VideoWatch(ScanObserver, Protocol):
         ...
 
     def ended(self, status: str, *, seconds: float, error_class: str | None = None, code: str | None = None) -> None:
-        """How the try ended: ``done``, ``partial``, ``nothing``, ``failed``, ``quarantined``, ``again``, ``released``."""
+        """How the try ended: as :data:`stills.jobs.library.types.Status`, or ``released`` (interrupted)."""
         ...
 
 
