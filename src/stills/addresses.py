@@ -8,6 +8,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:(?://|:)", re.IGNORECASE)
 """``https://…``, ``s3://…``, and fsspec's chains such as ``zip::https://…``. One letter alone is a Windows drive."""
 
+_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
+"""Schemes have few letters; without a bound, a long word would be gone through once for each letter in it."""
+
 _USER = re.compile(r"(?<=://)[^/?#\s]*@")
 _QUERY = re.compile(r"(?<=\S)[?#][^\s'\")]*")
 HIDDEN = "…"
@@ -58,7 +61,7 @@ shown = public_name
 
 def clean(text: str) -> str:
     """A text, such as another library's error, with the secrets of all addresses in it left out."""
-    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]+://\S+", lambda found: _without_secrets(found[0]), text)
+    return _IN_TEXT.sub(lambda found: _without_secrets(found[0]), text)
 
 
 def _without_secrets(address: str) -> str:
