@@ -257,7 +257,9 @@ def test_flags_reach_the_settings(
         "--no-resume --max-memory 999 --buffer-size 20 --max-pixels 5000 --video-timeout 9 --frame-timeout 8 "
         "--retries 7 --retry-delay 6 --min-face 4% --min-screen-time 1.5 --max-people 5 --similarity 0.4 "
         "--per-person 2 --runners-up 1 --no-embeddings --strict --cluster agglomerative "
-        "--detector yunet --embedder sface --attributes-model default"
+        "--detector yunet --embedder sface --attributes-model default "
+        "--database sqlite:////tmp/s.db --runner ray --ray-address auto --at-once 3 --wait --share --lease 30 "
+        "--settle 2 --metrics-port 9000 --metrics-file m.prom --across-similarity 0.6"
     ).split()
     assert run(capsys, "people", films[0], "-o", str(tmp_path / "out"), "-c", str(config), *flags)[0] == 0
     settings = library["calls"][0][1]
@@ -275,7 +277,11 @@ def test_flags_reach_the_settings(
     }  # fmt: skip
     assert settings.people.model_dump() == {
         "min_face": "4%", "min_screen_time": 1.5, "max_people": 5, "similarity": 0.4, "per_person": 2, "runners_up": 1,
-        "cluster": "agglomerative",
+        "cluster": "agglomerative", "across_similarity": 0.6,
+    }  # fmt: skip
+    assert settings.jobs.model_dump() == {
+        "database": "sqlite:////tmp/s.db", "runner": "ray", "ray_address": "auto", "at_once": 3, "wait": True,
+        "share": True, "lease": 30, "settle": 2, "metrics_port": 9000, "metrics_file": Path("m.prom"),
     }  # fmt: skip
     assert (settings.strict, settings.embeddings) == (True, False)
 

@@ -64,7 +64,8 @@ WORDS = {
     "emotions": "happy=1,surprise=0.6", "aspect": "as it is", "avoid_edges": "no-avoid-edges", "cover": "cover",
     "preview": "none", "attributes": "none", "annotate": "no-annotate", "blur": "none", "pickle": "no-pickle",
     "poster_distance": "by embedder; sface 0.525", "weights": "as measured", "prefer": "nothing",
-    "keyframes.similarity": "0.95",
+    "keyframes.similarity": "0.95", "across_similarity": "as measured", "database": "OUT/.stills",
+    "ray_address": "a local one", "at_once": "workers and one", "metrics_port": "none", "metrics_file": "none",
 }  # fmt: skip
 """Defaults that the help says in words."""
 
@@ -75,7 +76,7 @@ def test_the_defaults_in_the_help_are_those_of_the_settings(name: str, command: 
     for option in command.params:
         own = f"{name}.{option.name}"
         key = own if own in KEYS else OPTIONS.get(option.name or "", "")
-        if not isinstance(option, click.Option) or not key or option.name in {"strict", "all"}:
+        if not isinstance(option, click.Option) or not key or option.name in {"strict", "all", "wait", "share"}:
             continue  # a flag that can only be given
         section, _, leaf = key.rpartition(".")
         value = getattr(getattr(settings, section), leaf) if section else getattr(settings, leaf)
@@ -99,6 +100,8 @@ def test_defaults_in_words_are_true() -> None:
     portrait = settings.portrait
     assert (portrait.cover, portrait.weights, portrait.prefer) == (True, {}, {})
     assert settings.keyframes.weights == thumbnails.weights == {}
+    unset = [getattr(settings.jobs, name) for name in ("database", "ray_address", "at_once", "metrics_port")]
+    assert [*unset, settings.jobs.metrics_file, settings.people.across_similarity] == [None] * 6
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,7 +125,9 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["people", "--fit", "huge", "x"], "1080p"),
         (["people", "--min-face", "big", "x"], "3%"),
         (["people", "--gpu", "--device", "cpu", "x"], "contradict"),
-        (["people", "s3://bucket/key"], "extra"),
+        (["people", "--lease", "1", "x"], "5"),
+        (["people", "--at-once", "0", "x"], "1"),
+        (["people", "--runner", "slurm", "x"], "ray"),
         (["people", "-c", "none.yaml", "x"], "none.yaml"),
         (["keyframes", "--all", "--target", "3", "x"], "all and target contradict"),
         (["keyframes", "--every", "2s", "--similarity", "0.9", "x"], "every and similarity contradict"),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import stills
 from stills.cli.inputs import results_in
-from stills.cli.options import Session
 from stills.cli.run import cancel_on_signals
 from stills.cli.say import count, line, note
+from stills.cli.session import Session
 from stills.errors import UsageError
 from stills.media.sandbox import Pool
 from stills.render.across import RESULT, shown_name

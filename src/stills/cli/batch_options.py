@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from stills.cli import options
+from stills.cli import options, recipe_options
 from stills.jobs.recipes import RECIPES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,15 +46,15 @@ def _of(decorate: Callable[[Any], Any]) -> list[click.Option]:
 
 
 _RECIPES: Mapping[str, Callable[[], list[click.Option]]] = {
-    "cast": lambda: [*_of(options.cast_options), *_of(options.people_options)],
-    "people": lambda: _of(options.people_options),
-    "keyframes": lambda: [*_of(options.keyframes_options), *_of(options.sheet_option)],
-    "thumbnails": lambda: [*_of(options.thumbnails_options), *_of(options.sheet_option)],
-    "portrait": lambda: _of(options.portrait_options),
+    "cast": lambda: [*_of(recipe_options.cast_options), *_of(recipe_options.people_options)],
+    "people": lambda: _of(recipe_options.people_options),
+    "keyframes": lambda: [*_of(recipe_options.keyframes_options), *_of(recipe_options.sheet_option)],
+    "thumbnails": lambda: [*_of(recipe_options.thumbnails_options), *_of(recipe_options.sheet_option)],
+    "portrait": lambda: _of(recipe_options.portrait_options),
 }
 
 
-def recipe_options(command: F) -> F:
+def all_recipe_options(command: F) -> F:
     """Decorate ``command`` with the options of a batch and of all its recipes; one that recipes share is there once."""
     found: dict[str, click.Option] = {}
     for recipe in RECIPE_NAMES:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
-from stills.cli.options import Session
 from stills.cli.progress import ProgressView
 from stills.cli.run import (
     EXIT_FAILED,
@@ -23,6 +22,7 @@ from stills.cli.run import (
     run_each,
 )
 from stills.cli.say import clock, count, line, note, report_error
+from stills.cli.session import Session
 from stills.errors import InputError, StillsError
 from stills.jobs.addresses import is_address, shown
 from stills.jobs.batch import BatchResult, batch, check_addresses, warnings_for

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import stills
 from stills.cli.inputs import Input
-from stills.cli.options import Session
 from stills.cli.recipe_work import write_results
 from stills.cli.run import Outcome
 from stills.cli.say import clock, count
+from stills.cli.session import Session
 from stills.media.sandbox import Pool
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from stills.cli import options
-from stills.cli.batch_options import foreign_options, recipe_options
+from stills.cli.batch_options import all_recipe_options, foreign_options
+from stills.cli.session import start
 from stills.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 @click.command("batch")
 @click.argument("manifest", metavar="FILMS.csv", type=click.Path(readable=False))
 @options.out_option
-@recipe_options
+@all_recipe_options
 @options.picture_options
 @options.scan_options
 @options.limit_options
@@ -46,7 +47,7 @@ def command(  # noqa: PLR0917 - click gives them by name
     if foreign:
         name, owners = foreign[0]
         raise UsageError(f"{name} is no option of --recipe {recipe}", remedy=f"it is one of {' and '.join(owners)}")
-    session = options.start(section=recipe, **given)
+    session = start(section=recipe, **given)
     from stills.cli.batch_work import check_batch, plan_batch, run_batch
 
     checked = check_batch(session, manifest, recipe, first, last)

@@ -7,20 +7,22 @@ from typing import Any
 
 import click
 
-from stills.cli import options
+from stills.cli import options, recipe_options
 from stills.cli.inputs import expand
+from stills.cli.session import start
 from stills.errors import UsageError
 
 
 @click.command("cast")
 @options.inputs_argument
-@options.poster_option
+@recipe_options.poster_option
 @options.out_option
-@options.cast_options
-@options.people_options
+@recipe_options.cast_options
+@recipe_options.people_options
 @options.picture_options
 @options.scan_options
 @options.limit_options
+@options.jobs_options
 @options.config_option
 @options.strict_option
 @options.dry_run_option
@@ -39,7 +41,7 @@ def command(inputs: tuple[str, ...], posters: tuple[str, ...], out: Path, dry_ru
     stills cast trailer.mp4 -o out --annotate
     stills cast interview.mp4 -o out --blur others --min-screen-time 5
     """  # noqa: D301 - click reads \b
-    session = options.start(section="cast", **given)
+    session = start(section="cast", **given)
     from stills.api.cast import cast_layers
     from stills.api.results import output_options
     from stills.cli.posters import posters_among

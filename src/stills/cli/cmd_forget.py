@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from stills.cli import options
+from stills.cli.session import start
 
 
 @click.command("forget")
@@ -23,7 +24,7 @@ def command(targets: tuple[str, ...], out: Path | None, **given: Any) -> int:
     that stills wrote: then the outputs in it go, and the index of every video they came from. The videos themselves
     are never touched.
     """
-    session = options.start(**given)
+    session = start(**given)
     from stills.cli.forget_work import forget_all
 
     return forget_all(session, targets, out)

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from stills.cli import options
+from stills.cli import options, recipe_options
 from stills.cli.inputs import expand
+from stills.cli.session import start
 from stills.errors import UsageError
 from stills.types import Layer
 
@@ -16,12 +17,13 @@ from stills.types import Layer
 @click.command("keyframes")
 @options.inputs_argument
 @options.out_option
-@options.keyframes_options
-@options.explain_option
+@recipe_options.keyframes_options
+@recipe_options.explain_option
 @options.picture_options
-@options.sheet_option
+@recipe_options.sheet_option
 @options.scan_options
 @options.limit_options
+@options.jobs_options
 @options.config_option
 @options.strict_option
 @options.dry_run_option
@@ -39,7 +41,7 @@ def command(inputs: tuple[str, ...], out: Path, explain: bool, dry_run: bool, **
     stills keyframes lecture.mkv -o out --preset screen --explain
     stills keyframes film.mp4 -o out --every 2s --from 1:30 --to 5:00
     """  # noqa: D301 - click reads \b
-    session = options.start(section="keyframes", **given)
+    session = start(section="keyframes", **given)
     plain = session.settings.keyframes.plain
     if plain and explain:
         raise UsageError("--explain has nothing to say with --all or --every: frames are taken with no choosing")

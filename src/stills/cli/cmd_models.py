@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from stills.cli import options
+from stills.cli.session import talk
 
 
 @click.group("models")
@@ -18,7 +19,7 @@ def command() -> None:
 @options.talk_options
 def list_models(**given: Any) -> int:
     """Every model: what it is for, its licence, and whether it is here."""
-    events = options.talk(**given)
+    events = talk(**given)
     from stills.cli.models_work import show_list
 
     return show_list(events, quiet=given["quiet"])
@@ -30,7 +31,7 @@ def list_models(**given: Any) -> int:
 @options.talk_options
 def pull_models(names: tuple[str, ...], force: bool, **given: Any) -> int:
     """Fetch what is missing or damaged and verify it by its hash: the default models, or those named."""
-    events = options.talk(**given)
+    events = talk(**given)
     from stills.cli.models_work import pull_all
 
     return pull_all(events, names, force=force, quiet=given["quiet"])
@@ -41,7 +42,7 @@ def pull_models(names: tuple[str, ...], force: bool, **given: Any) -> int:
 @options.talk_options
 def verify_models(names: tuple[str, ...], **given: Any) -> int:
     """Read every byte of the files that are here and compare the hashes. Fetches nothing."""
-    events = options.talk(**given)
+    events = talk(**given)
     from stills.cli.models_work import verify_all
 
     return verify_all(events, names, quiet=given["quiet"])

@@ -7,18 +7,20 @@ from typing import Any
 
 import click
 
-from stills.cli import options
+from stills.cli import options, recipe_options
 from stills.cli.inputs import expand
+from stills.cli.session import start
 
 
 @click.command("people")
 @options.inputs_argument
 @options.out_option
-@options.people_options
-@options.across_options
+@recipe_options.people_options
+@recipe_options.across_options
 @options.picture_options
 @options.scan_options
 @options.limit_options
+@options.jobs_options
 @options.config_option
 @options.strict_option
 @options.dry_run_option
@@ -37,7 +39,7 @@ def command(inputs: tuple[str, ...], out: Path, dry_run: bool, across: bool, who
     stills people holiday/ -o out --across --who Ann=ann.jpg
     stills people --across out
     """  # noqa: D301 - click reads \b
-    session = options.start(section="people", **given)
+    session = start(section="people", **given)
     from stills.api.results import output_options
 
     output_options(session.settings)  # what is wrong with the call is said before anything starts

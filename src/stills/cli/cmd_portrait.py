@@ -7,18 +7,20 @@ from typing import Any
 
 import click
 
-from stills.cli import options
+from stills.cli import options, recipe_options
 from stills.cli.inputs import expand
+from stills.cli.session import start
 
 
 @click.command("portrait")
 @options.inputs_argument
 @options.out_option
-@options.portrait_options
-@options.explain_option
+@recipe_options.portrait_options
+@recipe_options.explain_option
 @options.picture_options
 @options.portrait_scan_options
 @options.limit_options
+@options.jobs_options
 @options.config_option
 @options.strict_option
 @options.dry_run_option
@@ -36,7 +38,7 @@ def command(inputs: tuple[str, ...], out: Path, explain: bool, dry_run: bool, **
     stills portrait clips/ -o out --min-face 20% --if-none skip
     stills portrait film.mp4 -o out --prefer smile=0.5,alone=1 --effort balanced
     """  # noqa: D301 - click reads \b
-    session = options.start(section="portrait", **given)
+    session = start(section="portrait", **given)
     from stills.api.portrait import LAYERS, portrait_options, portrait_settings
 
     portrait_options(session.settings)  # what is wrong with the call is said before anything starts

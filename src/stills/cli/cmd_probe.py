@@ -9,6 +9,7 @@ import click
 
 from stills.cli import options
 from stills.cli.inputs import expand
+from stills.cli.session import start
 
 if TYPE_CHECKING:
     from stills.types import VideoInfo
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @options.talk_options
 def command(inputs: tuple[str, ...], **given: Any) -> int:
     """Say what each video is: size as shown, duration, frame rate, codec, HDR, rotation. Decodes nothing."""
-    session = options.start(**given)
+    session = start(**given)
     import stills
     from stills.cancel import CancelToken
     from stills.cli.run import Outcome, run_each

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from stills.cli import options
+from stills.cli.session import talk
 
 
 @click.command("report")
@@ -15,7 +16,7 @@ from stills.cli import options
 @options.talk_options
 def command(out: Path, **given: Any) -> int:
     """Build OUT/report.html again from the results in OUT, after some were deleted, moved or added."""
-    events = options.talk(**given)
+    events = talk(**given)
     import stills
     from stills.cli.inputs import results_in
     from stills.cli.say import line

@@ -8,6 +8,7 @@ import click
 
 from stills.cli import options
 from stills.cli.inputs import expand
+from stills.cli.session import start
 from stills.errors import UsageError
 from stills.types import Layer
 
@@ -30,7 +31,7 @@ def command(inputs: tuple[str, ...], layers: str, dry_run: bool, **given: Any) -
     name. Nothing is written beside the video.
     """
     chosen = _layers(layers)
-    session = options.start(**given)
+    session = start(**given)
     videos = expand(inputs)
     if dry_run:
         from stills.cli.dry import dry_run as say_what

@@ -9,6 +9,7 @@ import click
 
 from stills.cli import options
 from stills.cli.inputs import expand
+from stills.cli.session import start
 from stills.errors import UsageError
 
 FORMATS = ("json", "csv", "edl", "otio", "vtt")
@@ -46,7 +47,7 @@ def command(inputs: tuple[str, ...], out: Path | None, written: tuple[str, ...],
     formats = _formats(written)
     if written and out is None:
         raise UsageError("--write needs a folder to write to", remedy="name one with --out")
-    session = options.start(**given)
+    session = start(**given)
     videos = expand(inputs, out=out)
     if dry_run:
         from stills.cli.dry import dry_run as say_what

@@ -7,20 +7,22 @@ from typing import Any
 
 import click
 
-from stills.cli import options
+from stills.cli import options, recipe_options
 from stills.cli.inputs import expand
+from stills.cli.session import start
 from stills.errors import UsageError
 
 
 @click.command("thumbnails")
 @options.inputs_argument
 @options.out_option
-@options.thumbnails_options
-@options.explain_option
+@recipe_options.thumbnails_options
+@recipe_options.explain_option
 @options.picture_options
-@options.sheet_option
+@recipe_options.sheet_option
 @options.scan_options
 @options.limit_options
+@options.jobs_options
 @options.config_option
 @options.strict_option
 @options.dry_run_option
@@ -39,7 +41,7 @@ def command(inputs: tuple[str, ...], out: Path, explain: bool, dry_run: bool, **
     """  # noqa: D301 - click reads \b
     if given["expression"] is False and given["emotions"] is not None:
         raise UsageError("--no-expression and --emotions contradict each other: with no expressions none is weighed")
-    session = options.start(section="thumbnails", **given)
+    session = start(section="thumbnails", **given)
     from stills.api.thumbnails import thumbnail_layers, thumbnails_options
 
     thumbnails_options(session.settings)  # what is wrong with the call is said before anything starts

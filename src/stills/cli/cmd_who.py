@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from stills.cli import options
+from stills.cli.session import start, talk
 
 _out = click.argument("out", metavar="OUT", type=click.Path(readable=False, path_type=Path))
 _who = click.argument("who", metavar="WHO")
@@ -35,7 +36,7 @@ def list_(out: Path, **given: Any) -> int:
     """Who there is, in how many videos, for how long; with --json also where."""
     from stills.cli.who_work import list_people
 
-    return list_people(out, options.talk(**given), quiet=given["quiet"])
+    return list_people(out, talk(**given), quiet=given["quiet"])
 
 
 @command.command("rename")
@@ -45,7 +46,7 @@ def list_(out: Path, **given: Any) -> int:
 @options.talk_options
 def rename(out: Path, who: str, name: str, **given: Any) -> int:
     """Give WHO a name, or another one."""
-    events = options.talk(**given)
+    events = talk(**given)
     from stills.cli.who_work import tell_change
     from stills.jobs.across.edit import rename
 
@@ -58,7 +59,7 @@ def rename(out: Path, who: str, name: str, **given: Any) -> int:
 @options.talk_options
 def unname(out: Path, who: str, **given: Any) -> int:
     """Take the name of WHO away, with what is kept of the photo it came from."""
-    events = options.talk(**given)
+    events = talk(**given)
     from stills.cli.who_work import tell_change
     from stills.jobs.across.edit import unname
 
@@ -71,7 +72,7 @@ def unname(out: Path, who: str, **given: Any) -> int:
 @options.talk_options
 def merge(out: Path, several: tuple[str, ...], **given: Any) -> int:
     """Make one person of several: the lowest number stays, and the name of the first who has one."""
-    events = options.talk(**given)
+    events = talk(**given)
     from stills.cli.who_work import tell_change
     from stills.jobs.across.edit import merge
 
@@ -85,7 +86,7 @@ def merge(out: Path, several: tuple[str, ...], **given: Any) -> int:
 @options.talk_options
 def split(out: Path, who: str, places: tuple[str, ...], **given: Any) -> int:
     """Make another person of those appearances of WHO: in a video (its folder in OUT), or at a moment of it."""
-    events = options.talk(**given)
+    events = talk(**given)
     from stills.cli.who_work import tell_change
     from stills.jobs.across.edit import split
 
@@ -100,7 +101,7 @@ def split(out: Path, who: str, places: tuple[str, ...], **given: Any) -> int:
 @options.talk_options
 def rebuild(out: Path, **given: Any) -> int:
     """Tell everybody apart anew, all videos at once. Decisions stay, and numbers as far as people are the same."""
-    session = options.start(section="people", **given)
+    session = start(section="people", **given)
     from stills.cli.across_work import compare_people
 
     return compare_people(session, out, anew=True)

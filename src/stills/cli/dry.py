@@ -8,9 +8,9 @@ from pathlib import Path
 import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
-from stills.cli.options import Session
 from stills.cli.run import Outcome, run_each
 from stills.cli.say import clock, count
+from stills.cli.session import Session
 from stills.types import Layer, ProgressCallback
 
 

@@ -12,9 +12,9 @@ import stills
 from stills.api.faces import FacesResult, look_at
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
-from stills.cli.options import Session
 from stills.cli.run import Failure, Outcome, check_out, run_each
 from stills.cli.say import count
+from stills.cli.session import Session
 from stills.errors import InputError, printable
 from stills.render.faces import face_rows, picture_values
 from stills.types import Estimate, FacesOfPicture, ProgressCallback

@@ -9,8 +9,8 @@ from pathlib import Path
 import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input, expand, results_in
-from stills.cli.options import Session
 from stills.cli.run import Failure, Outcome, run_each
+from stills.cli.session import Session
 from stills.types import ProgressCallback
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from stills.cli.events import Events
-from stills.cli.options import Session
 from stills.cli.say import count, line, log, note, report_error
+from stills.cli.session import Session
 from stills.errors import StillsError
 from stills.models.catalog import DEFAULT_STACK
 from stills.models.store import Verification, models_dir, pull, verify

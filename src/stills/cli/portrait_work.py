@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import stills
 from stills.cli.inputs import Input
-from stills.cli.options import Session
 from stills.cli.recipe_work import explain, write_results
 from stills.cli.run import Outcome
 from stills.cli.say import clock, count
+from stills.cli.session import Session
 from stills.media.sandbox import Pool
 from stills.types import COVER_PTS
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
-from stills.cli.options import Session
 from stills.cli.run import Failure, Outcome, check_out, run_each
 from stills.cli.say import clock
+from stills.cli.session import Session
 from stills.files import atomic_write, ensure_folder, remove_file
 from stills.media.sandbox import Pool
 from stills.render.names import folder_names

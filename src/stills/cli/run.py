@@ -13,9 +13,9 @@ from typing import Any
 
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
-from stills.cli.options import Session
 from stills.cli.progress import ProgressView
 from stills.cli.say import ReaderGoneError, count, line, log, note, report_bug, report_error, write_out
+from stills.cli.session import Session
 from stills.errors import CancelledError, NothingFoundError, OutputError, StillsError
 from stills.jobs.outputs import public_text, remote_output
 from stills.retry import backoff

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
-from stills.cli.options import Session
 from stills.cli.recipe_work import output_names
 from stills.cli.run import Outcome, check_out, run_each
 from stills.cli.say import clock, count
+from stills.cli.session import Session
 from stills.errors import printable
 from stills.types import ProgressCallback
 
