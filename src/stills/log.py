@@ -2,13 +2,17 @@
 
 Standard output belongs to results and ``--json`` events, so no log ever goes there. Everything of this package logs
 below the logger ``stills``; a program that imports the library configures logging as it likes and never calls this.
+
+Where many videos are under way in many threads, :func:`log_ids` has each line say which of them it is about.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Literal, TextIO, TypeAlias
@@ -27,6 +31,37 @@ FILE_BYTES = 10 * 1024 * 1024
 FILES_KEPT = 5
 """A log file of 10 MiB becomes ``.1``, up to ``.5``: at most 60 MiB in all."""
 
+SHOWN_IDS: Mapping[str, str] = {"video": "video", "attempt": "try", "segment": "segment"}
+"""What a line of text shows of the ids, in this order, and what it calls them. JSON has all that there are."""
+
+_ids: ContextVar[Mapping[str, int | str]] = ContextVar("stills_log_ids", default={})  # noqa: B039 - never changed
+
+
+@contextlib.contextmanager
+def log_ids(**ids: int | str) -> Iterator[None]:
+    """Have what is logged inside, by this thread, carry ``ids`` (``run``, ``video``, ``attempt``, ``segment``, …).
+
+    They add to those that hold already. A thread that is started inside does not inherit them, as with every
+    ``contextvars.ContextVar``.
+    """
+    token = _ids.set({**_ids.get(), **ids})
+    try:
+        yield
+    finally:
+        _ids.reset(token)
+
+
+class IdsFilter(logging.Filter):
+    """Gives each record the ids that hold where it is made, as attributes. For handlers of one's own, too."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every record."""
+        ids = _ids.get()
+        for name, value in ids.items():
+            if name not in record.__dict__:
+                record.__dict__[name] = value
+        return True
+
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
     """Writes to whatever ``sys.stderr`` is now: a progress bar on the terminal puts itself in its place."""
@@ -44,14 +79,19 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
 
 
 class _OneLine(logging.Formatter):
-    """``12:00:01 warning stills.scan: message``; a traceback follows on debug only, names cannot break the line."""
+    """``12:00:01 warning stills.scan [video 12 try 2]: message``, without the ids where there are none.
+
+    A traceback follows on debug only; names cannot break the line.
+    """
 
     def __init__(self, *, tracebacks: bool) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
+        super().__init__("%(asctime)s %(levelname)s %(name)s%(ids)s: %(message)s", "%Y-%m-%d %H:%M:%S")
         self._tracebacks = tracebacks
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         record.levelname = record.levelname.lower()
+        known = [f"{word} {record.__dict__[name]}" for name, word in SHOWN_IDS.items() if name in record.__dict__]
+        record.ids = f" [{printable(' '.join(known))}]" if known else ""
         record.message = printable(record.message)
         return super().formatMessage(record)
 
@@ -105,6 +145,7 @@ def setup_logging(level: str = "warning", *, form: LogFormat = "text", file: Pat
         handlers.append(rotating)
     for handler in handlers:
         handler.setFormatter(_formatter(form, number))
+        handler.addFilter(IdsFilter())
         logger.addHandler(handler)
     logger.setLevel(min(handler.level for handler in handlers))
     logger.propagate = False

@@ -2,13 +2,14 @@
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stills.errors import OutputError
-from stills.log import setup_logging, shutdown_logging
+from stills.log import log_ids, setup_logging, shutdown_logging
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +116,66 @@ def test_setting_up_again_replaces(capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging("info")
     logging.getLogger("stills").info("once")
     assert capsys.readouterr().err.count("once") == 1
+
+
+def test_json_lines_carry_what_they_are_about(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("info", form="json")
+    log = logging.getLogger("stills.scan")
+    with log_ids(run=3, video=12, attempt=2):
+        with log_ids(segment=5):
+            log.info("inside")
+        log.info("between")
+    log.info("outside")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    ids = [{name: line[name] for name in ("run", "video", "attempt", "segment") if name in line} for line in lines]
+    assert ids == [
+        {"run": 3, "video": 12, "attempt": 2, "segment": 5},
+        {"run": 3, "video": 12, "attempt": 2},
+        {},
+    ]
+
+
+def test_text_lines_show_the_video_and_the_try(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("info")
+    log = logging.getLogger("stills.scan")
+    with log_ids(run=3, video=12, attempt=2):
+        log.info("inside")
+    log.info("outside")
+    inside, outside = capsys.readouterr().err.splitlines()
+    assert inside.endswith("info stills.scan [video 12 try 2]: inside")
+    assert outside.endswith("info stills.scan: outside")
+
+
+def test_ids_of_one_thread_are_not_those_of_another(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("info")
+    log = logging.getLogger("stills")
+    together = threading.Barrier(4)
+
+    def work(video: int) -> None:
+        with log_ids(video=video):
+            together.wait(10)
+            log.info("I am %d", video)
+            together.wait(10)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = sorted(line.split("stills ", 1)[1] for line in capsys.readouterr().err.splitlines())
+    assert lines == [f"[video {number}]: I am {number}" for number in range(4)]
+
+
+def test_ids_end_with_an_error_too(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("info")
+    with pytest.raises(KeyError), log_ids(video=1):
+        fail()
+    logging.getLogger("stills").info("after")
+    assert "[video" not in capsys.readouterr().err
+
+
+def test_an_id_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("info")
+    with log_ids(video="a\nb"):
+        logging.getLogger("stills").info("one line")
+    assert capsys.readouterr().err.count("\n") == 1

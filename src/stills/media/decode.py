@@ -80,11 +80,13 @@ class DecodePlan:
 class DecodeStats:
     """What one :func:`decode` did; filled while it runs.
 
+    ``packets`` went into the decoder; ``read_bytes`` is the size of all that were read from the container to get there.
     ``decoded`` frames came out of the decoder, ``frames`` of them were asked for. ``dropped``: frames without a time of
     their own. ``damaged``: frames given that the decoder could only make in part.
     """
 
     packets: int = 0
+    read_bytes: int = 0
     decoded: int = 0
     frames: int = 0
     errors: int = 0
@@ -220,11 +222,17 @@ class _Reader:
         self._times: list[int] = []
         self._position = 0
         self._log = ReadLog()
-        self._packets = read_packets(self._container, self._stream, self._log)
+        self._packets = self._read()
 
     @property
     def _context(self) -> VideoCodecContext:
         return self._stream.codec_context
+
+    def _read(self) -> Iterator[Packet[VideoStream]]:
+        """The packets from where the container stands, counted."""
+        for packet in read_packets(self._container, self._stream, self._log):
+            self._stats.read_bytes += packet.size
+            yield packet
 
     def frames(self, run: Run) -> Iterator[tuple[VideoFrame, int | None]]:
         """The frames of ``run`` with their pts, and those before and between that had to be decoded."""
@@ -319,7 +327,7 @@ class _Reader:
         except FFmpegError:
             return None
         self._context.reorder_depth = self._depth
-        self._packets = read_packets(self._container, self._stream, self._log)
+        self._packets = self._read()
         for packet in self._packets:
             if packet.pts == pts and packet.size == size:
                 self._position = first + 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from stills.errors import StillsError, UsageError
@@ -64,7 +65,8 @@ class TaskResult:
     """What came of a task: ``value``, or ``error``.
 
     ``last_progress`` is the last value that the task gave to :func:`report`, exact even where it crashed right after.
-    ``seconds`` is how long it ran, ``peak_mb`` the largest resident memory seen of its worker (0: too short to see).
+    ``seconds`` is how long it ran, ``peak_mb`` the largest resident memory seen of its worker (0: too short to see),
+    ``ended`` when this process had the result (``time.monotonic``), however long it waited to be looked at.
     """
 
     key: Any
@@ -73,6 +75,7 @@ class TaskResult:
     last_progress: Any = None
     seconds: float = 0.0
     peak_mb: float = 0.0
+    ended: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:

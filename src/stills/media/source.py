@@ -75,6 +75,15 @@ def is_remote(path: PathLike) -> bool:
     return isinstance(name, str) and is_address(name) and not os.path.lexists(name)
 
 
+def bytes_fetched(path: PathLike) -> int | None:
+    """Bytes of the remote file at ``path`` that came to this process so far; ``None`` for a file of this machine."""
+    if not is_remote(path):
+        return None
+    from stills.media.remote import remote_object
+
+    return remote_object(os.fspath(path)).count.bytes_read
+
+
 @contextmanager
 def open_source(path: PathLike, *, hwaccel: HWAccel | None = None) -> Iterator[InputContainer]:
     """The container in ``path``, a file or an address, opened as data and closed at the end of the ``with``.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -17,8 +18,10 @@ class SegmentReport:
         frames_decoded: Frames that came out of the decoder.
         frames: Frames that were measured.
         faces: Faces found in them.
-        bytes_read: Bytes of the video that were read for it.
+        bytes_read: Bytes of the video that were read for it: of a remote one what came over the network, of a local
+            one the packets of its video stream.
         kept: Whether its rows are on disk, so that it need not be done again.
+        ended: When its worker was done with it, by ``time.monotonic``; by default now.
     """
 
     number: int
@@ -29,6 +32,7 @@ class SegmentReport:
     faces: int
     bytes_read: int
     kept: bool
+    ended: float = field(default_factory=time.monotonic)
 
 
 class ScanObserver(Protocol):

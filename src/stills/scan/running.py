@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stills.addresses import clean
 from stills.errors import CorruptVideoError, LimitError, MemoryLimitError
 from stills.index.store import IndexStore
+from stills.log import log_ids
 from stills.media.sandbox_tasks import Task, TaskResult
 from stills.scan.observer import ScanObserver, SegmentReport
 from stills.scan.plan import Segment, SegmentTask
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 WORKER = "stills.scan.worker"
 """Module of the functions that run in workers."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ class SegmentRunner:
                 pieces = dict(queue)
                 queue = []
                 for result in self._results(work, pieces, on_progress, watch):
-                    queue += self._take(work, result, pieces[result.key], last_try=attempt == limits.retries)
+                    with log_ids(segment=result.key[0]):
+                        queue += self._take(work, result, pieces[result.key], last_try=attempt == limits.retries)
                     work.tell(on_progress)
                 if any(pieces.get(key) == piece for key, piece in queue):  # whole again: what was in its way may pass
                     watch.pause(attempt, limits.retry_delay)
@@ -74,9 +80,15 @@ class SegmentRunner:
             kept = result.key[1] == 0 and len(result.value) == 1  # of many parts, none would be the whole segment
             if kept:
                 self.store.save_segment(work.content, work.parameters.to_json(), result.value[0])
+            report = _report(result, kept=kept)
+            what = "%.1f–%.1f s finished in %.2f s: %d frames decoded, %d faces"
+            _log.debug(what, segment.start_time, segment.end_time, report.seconds, report.frames_decoded, report.faces)
             if self.observer is not None:
-                self.observer.segment_finished(_report(result, kept=kept))
+                self.observer.segment_finished(report)
             return []
+        _log.info("%.1f–%.1f s failed: %s", segment.start_time, segment.end_time, result.error)
+        if result.error is not None and result.error.details:
+            _log.debug("its worker said:\n%s", clean(result.error.details))
         limited = self.settings.limits.max_memory is not None and isinstance(result.error, MemoryLimitError)
         if limited or not isinstance(result.error, CorruptVideoError | LimitError):
             result.unwrap()  # not about this place of the video: raises
@@ -138,6 +150,7 @@ def _report(result: TaskResult, *, kept: bool) -> SegmentReport:
         faces=sum(part.faces.num_rows for part in parts),
         bytes_read=sum(int(part.notes.get("bytes_read", 0)) for part in parts),
         kept=kept,
+        ended=result.ended,
     )
 
 

@@ -133,6 +133,7 @@ class _Stretch:
         said = {
             "layers": sorted(task.layers),
             "frames_decoded": stats.decoded or len(frames),
+            "bytes_read": stats.read_bytes,
             "errors": stats.errors,
             "damaged": stats.damaged,
             "first_error": stats.first_error,

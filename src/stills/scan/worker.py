@@ -15,7 +15,7 @@ from stills.media.decode import DecodePlan, decode, packets_of
 from stills.media.packets import PacketIndex
 from stills.media.probe import probe_with_packets
 from stills.media.sandbox import report
-from stills.media.source import file_version
+from stills.media.source import bytes_fetched, file_version
 from stills.models import Session, open_session, place
 from stills.scan.faces import Vision
 from stills.scan.parameters import ScanParameters, attributes_in
@@ -77,7 +77,12 @@ def scan_part(task: SegmentTask, close: CloseLook | None = None) -> list[Segment
     report((None, task.segment.start_time))
     _settle()
     vision = _vision(task.parameters, task.layers) if "faces" in task.layers else None
-    return scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)), close=close)
+    before = bytes_fetched(task.path)
+    parts = scan_segment(task, vision, on_frame=lambda pts, time: report((pts, time)), close=close)
+    if before is not None:  # what came over the network: parts that nobody looks at were never fetched
+        fetched = max(0, (bytes_fetched(task.path) or 0) - before)
+        parts[-1] = replace(parts[-1], notes={**parts[-1].notes, "bytes_read": fetched})
+    return parts
 
 
 def measure_cover_picture(
