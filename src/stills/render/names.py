@@ -75,7 +75,7 @@ def folder_names(sources: Sequence[str], content_key: Callable[[str], str]) -> l
     names = [
         stem
         if counts[folded(stem)] == 1 and folded(stem) not in _TAKEN
-        else f"{stem}-{_short_key(source, content_key)}"
+        else f"{stem}-{short_key(source, content_key)}"
         for stem, source in zip(stems, sources, strict=True)
     ]
     # Plain stems first: `a-1234abcd.mp4` keeps its name when `a.mp4` happens to get the same one.
@@ -181,7 +181,13 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", name.casefold())
 
 
-def _short_key(source: str, content_key: Callable[[str], str]) -> str:
+def is_reserved(name: str) -> bool:
+    """Whether stills itself writes something of this name into the output folder."""
+    return folded(name) in _TAKEN
+
+
+def short_key(source: str, content_key: Callable[[str], str]) -> str:
+    """Eight digits of what ``content_key`` says of ``source``, or of its path where that cannot be read."""
     try:
         key = content_key(source)
     except InputError:

@@ -60,6 +60,18 @@ def failures(read: Read, library: int, reason: str | None) -> Iterator[Failure]:
                 yield _failure(row)
 
 
+def examples(at: Session) -> list[tuple[int, Failure]]:
+    """Of each state, class and code of error, how many videos there are, and the first of them."""
+    reason = (VideoRecord.state, VideoRecord.error_class, VideoRecord.outcome)
+    ended = (VideoRecord.library_id == at.library, VideoRecord.state.in_(("failed", "quarantined")))
+    query = select(func.count(), func.min(VideoRecord.id)).where(*ended).group_by(*reason)
+    numbers = {first: number for number, first in at.connection.execute(query)}
+    attempt = (AttemptRow.video_id == VideoRecord.id, AttemptRow.token == VideoRecord.token)
+    columns = (VideoRecord.__table__, AttemptRow.log_tail, AttemptRow.ended_at)
+    firsts = select(*columns).outerjoin(AttemptRow, and_(*attempt)).where(VideoRecord.id.in_(sorted(numbers)))
+    return [(numbers[row.id], _failure(row)) for row in at.connection.execute(firsts)]
+
+
 def videos(read: Read, library: int, state: State | None) -> Iterator[Video]:
     """All videos, or those in one state."""
     if state is None:
@@ -68,22 +80,13 @@ def videos(read: Read, library: int, state: State | None) -> Iterator[Video]:
     else:
         rows = _pages(read, _of_state(library, state), (VideoRecord.outcome, VideoRecord.id))
     for row in rows:
-        yield Video(
-            id=row.id,
-            key=row.key,
-            source=row.source,
-            recipe=row.recipe,
-            state=row.state,
-            outcome=row.outcome,
-            attempts=row.attempts,
-            failures=row.failures,
-            token=row.token,
-            settings=row.settings,
-            models=row.models,
-            fingerprint=Fingerprint(**row.fingerprint),
-            error_class=row.error_class,
-            message=row.message,
-        )
+        yield _video(row)
+
+
+def videos_of(at: Session, numbers: Sequence[int]) -> dict[int, Video]:
+    """Some videos by their numbers."""
+    query = select(VideoRecord.__table__).where(VideoRecord.library_id == at.library, VideoRecord.id.in_(numbers))
+    return {row.id: _video(row) for row in at.connection.execute(query)}
 
 
 def results(read: Read, library: int) -> Iterator[Result]:
@@ -101,6 +104,14 @@ def result(at: Session, video: int) -> Result | None:
     query = select(*columns).join(ResultRow, ResultRow.video_id == VideoRecord.id)
     row = at.connection.execute(query.where(VideoRecord.id == video, VideoRecord.state == "done")).one_or_none()
     return None if row is None else _result(row)
+
+
+def results_of(at: Session, numbers: Sequence[int]) -> dict[int, Result]:
+    """What came out of those of some videos that are done, by their numbers."""
+    columns = (VideoRecord.id, VideoRecord.source, VideoRecord.recipe, ResultRow.__table__)
+    query = select(*columns).join(ResultRow, ResultRow.video_id == VideoRecord.id)
+    which = (VideoRecord.library_id == at.library, VideoRecord.state == "done", VideoRecord.id.in_(numbers))
+    return {row.video_id: _result(row) for row in at.connection.execute(query.where(*which))}
 
 
 def attempts(at: Session, video: int) -> list[Attempt]:
@@ -125,6 +136,25 @@ def segments(at: Session, video: int) -> list[Segment]:
 
 def _of_state(library: int, state: str) -> Select[Any]:
     return select(VideoRecord.__table__).where(VideoRecord.library_id == library, VideoRecord.state == state)
+
+
+def _video(row: Any) -> Video:
+    return Video(
+        id=row.id,
+        key=row.key,
+        source=row.source,
+        recipe=row.recipe,
+        state=row.state,
+        outcome=row.outcome,
+        attempts=row.attempts,
+        failures=row.failures,
+        token=row.token,
+        settings=row.settings,
+        models=row.models,
+        fingerprint=Fingerprint(**row.fingerprint),
+        error_class=row.error_class,
+        message=row.message,
+    )
 
 
 def _failure(row: Any) -> Failure:

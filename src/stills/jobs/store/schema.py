@@ -15,7 +15,7 @@ from stills.jobs.store.tables import Base
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: the version of the tables that this code works with."""
 
 VERSION_TABLE = "stills_schema"

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from stills.errors import StateError
-from stills.jobs.store import adding, claims, reading, runs
+from stills.jobs.store import adding, claims, folders, reading, runs
 from stills.jobs.store.database import Database
 from stills.jobs.store.place import Place, this_place
 from stills.jobs.store.records import (
@@ -160,6 +160,23 @@ class Store:
         """Let videos out of quarantine: they are queued anew; how many."""
         return self.requeue(reason, states=_ASIDE, sources=sources)
 
+    def folders(self, keys: Sequence[str]) -> dict[str, str]:
+        """The folders of those sources that have one in the output folder, by the sources' keys."""
+        return self._read(lambda at: folders.folders(at, keys))
+
+    def take_folders(self, wanted: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+        """Give sources their folders in the output folder, for good.
+
+        Args:
+            wanted: By the key of each source, the name that its folder should have, and that name as file systems
+                compare it that do not tell upper from lower case.
+
+        Returns:
+            The folders of those that have one now, by key: the one wanted, or the one it had before. The others are
+            missing: somebody else has what they want.
+        """
+        return self._write(lambda at: folders.take(at, wanted))
+
     def forget(self, keys: Sequence[str]) -> int:
         """Erase all that is known of the videos with these keys; how many there were."""
         step = adding.CHUNK
@@ -255,6 +272,10 @@ class Store:
         """Videos that failed or are in quarantine; ``reason``: with this class or code of error."""
         return reading.failures(self._read, self._library, reason)
 
+    def examples(self) -> list[tuple[int, Failure]]:
+        """Of each reason for which videos failed or are in quarantine, how many there are, and one of them."""
+        return self._read(reading.examples)
+
     def videos(self, state: State | None = None) -> Iterator[Video]:
         """All videos, or those in one state, read page by page."""
         return reading.videos(self._read, self._library, state)
@@ -262,6 +283,14 @@ class Store:
     def results(self) -> Iterator[Result]:
         """What came out of each video that is done, read page by page."""
         return reading.results(self._read, self._library)
+
+    def videos_of(self, numbers: Sequence[int]) -> dict[int, Video]:
+        """Some hundred videos by their numbers."""
+        return self._read(lambda at: reading.videos_of(at, numbers))
+
+    def results_of(self, numbers: Sequence[int]) -> dict[int, Result]:
+        """What came out of those of some hundred videos that are done, by their numbers."""
+        return self._read(lambda at: reading.results_of(at, numbers))
 
     def result(self, video: int) -> Result | None:
         """What came out of a video; ``None`` where it is not done."""

@@ -144,6 +144,20 @@ class SegmentRow(Base):
     times: Mapped[int] = mapped_column(Integer)
 
 
+class FolderRow(Base):
+    """The folder of a source in the output folder: no other one ever gets it, whatever the order they come in."""
+
+    __tablename__ = "folders"
+    library_id: Mapped[int] = mapped_column(
+        _NUMBER, ForeignKey("libraries.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(PathText)
+    folded: Mapped[str] = mapped_column(PathText)
+    """``name`` as file systems compare it that do not tell upper from lower case."""
+    __table_args__ = (UniqueConstraint("library_id", "folded"),)
+
+
 class ResultRow(Base):
     """What came out of a video."""
 
