@@ -292,6 +292,8 @@ class JobsSettings(Section):
     """Wait for another run on the same output folder to end, instead of refusing."""
     share: bool = False
     """Work on one output folder together with other runs that share, too: several machines, one library."""
+    share: bool = False
+    """Work together with other runs on the same output folder that say so too."""
     lease: float = Field(default=60.0, ge=5, le=3600)
     """Seconds after which the work of a machine that no longer answers is given to another."""
     settle: float = Field(default=5.0, ge=0, le=3600)
