@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stills.errors import StillsError
     from stills.index.index import Index
     from stills.jobs.batch import BatchResult, batch
+    from stills.jobs.library.looking import LibraryStatus, library_failures, library_retry, library_status
     from stills.jobs.manifest import Manifest, ManifestError, read_manifest
     from stills.jobs.records import FilmOutcome
     from stills.scan.scanner import Scanner
@@ -70,6 +71,7 @@ _HOME = {
     "Index": "index.index",
     "KeyframesOptions": "select.keyframes",
     "KeyframesResult": "api.keyframes",
+    "LibraryStatus": "jobs.library.looking",
     "Manifest": "jobs.manifest",
     "ManifestError": "jobs.manifest",
     "PeopleOptions": "select.people",
@@ -90,6 +92,9 @@ _HOME = {
     "forget": "api.stored",
     "is_scanned": "api.videos",
     "keyframes": "api.keyframes",
+    "library_failures": "jobs.library.looking",
+    "library_retry": "jobs.library.looking",
+    "library_status": "jobs.library.looking",
     "load_settings": "settings",
     "people": "api.people",
     "people_across": "api.across",
@@ -146,6 +151,7 @@ __all__ = [
     "KeyframesOptions",
     "KeyframesResult",
     "KeyframesSelection",
+    "LibraryStatus",
     "Manifest",
     "ManifestError",
     "PeopleOptions",
@@ -177,6 +183,9 @@ __all__ = [
     "forget",
     "is_scanned",
     "keyframes",
+    "library_failures",
+    "library_retry",
+    "library_status",
     "load_settings",
     "people",
     "people_across",

@@ -1,7 +1,8 @@
 """``--json``: one JSON object a line on standard output, for programs that watch.
 
 Every event has ``event``, ``time`` (seconds since the command started) and, where it is about one, ``input``. Kinds:
-``started``, ``progress``, ``fallback``, ``result``, ``error``, ``summary``. Names that are not UTF-8 come as lone
+``started``, ``progress``, ``fallback``, ``again``, ``result``, ``error``, ``summary``; and ``status``, which ``stills
+status`` writes. Names that are not UTF-8 come as lone
 surrogates, escaped, so every line is ASCII and valid JSON.
 """
 
@@ -15,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from stills.cli.say import write_out
 from stills.errors import StillsError
 
-Kind: TypeAlias = Literal["started", "progress", "fallback", "result", "error", "summary"]
+Kind: TypeAlias = Literal["started", "progress", "fallback", "again", "result", "error", "summary", "status"]
 
 
 class Events:

@@ -157,6 +157,13 @@ database_option = option(
     help="Where the state of a library is kept: postgresql://… for several machines, sqlite:////path for a file.",
 )  # fmt: skip
 
+library_argument = click.argument("out", metavar="OUT", type=OutFolder(readable=False, path_type=Path), required=True)
+
+reason_option = option(
+    "--reason", metavar="WORD", show_default="any",
+    help="Only those with this class of error (transient, corrupt, input, resource, bug) or this code (timeout, …).",
+)  # fmt: skip
+
 jobs_options = together(
     database_option,
     option("--runner", type=click.Choice(("local", "ray")), show_default="local",
