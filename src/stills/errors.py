@@ -144,6 +144,19 @@ class WorkerError(StillsError):
     code = "worker"
 
 
+class RepeatedCrashError(WorkerError):
+    """One input cost so many workers that nothing more of it is tried."""
+
+    code = "crashes"
+
+
+class WorkersLostError(WorkerError):
+    """All workers ended at once: the process that starts them died, or their machine went away."""
+
+    code = "workers-lost"
+    retryable = True
+
+
 class ModelError(StillsError):
     """A model cannot be had or does not work."""
 

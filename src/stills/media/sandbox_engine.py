@@ -17,7 +17,14 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from stills.errors import CancelledError, MemoryLimitError, StillsError, WorkerError
+from stills.errors import (
+    CancelledError,
+    MemoryLimitError,
+    RepeatedCrashError,
+    StillsError,
+    WorkerError,
+    WorkersLostError,
+)
 from stills.media.sandbox_memory import TotalWatch
 from stills.media.sandbox_run import Rota, Run
 from stills.media.sandbox_server import Server, ServerLostError
@@ -258,7 +265,7 @@ class Engine:
             run.crashes += 1
             if run.crashes > self._max_crashes and run in self._rota:
                 what = f"gave up after {run.crashes} workers died, the last one so: {error.message}"
-                run.put(WorkerError(what).with_details(error.details))
+                run.put(RepeatedCrashError(what).with_details(error.details))
                 self._drop(run)
         elif worker.state == "starting":
             self._start_failures += 1
@@ -284,9 +291,9 @@ class Engine:
         how = server.close()
         last = printed.strip().rpartition("\n")[2]
         said = f"the process that starts workers died ({how}{': ' + last if last else ''})"
-        error = WorkerError(said).with_details(printed)
+        error = WorkersLostError(said).with_details(printed)
         for worker in list(self._workers.values()):
-            worker.settle(None, WorkerError(error.message).with_details(printed))
+            worker.settle(None, WorkersLostError(error.message).with_details(printed))
             worker.kill_group()
             self._discard(worker)
         self._start_failures += 1
