@@ -292,14 +292,14 @@ class JobsSettings(Section):
     """Wait for another run on the same output folder to end, instead of refusing."""
     share: bool = False
     """Work on one output folder together with other runs that share, too: several machines, one library."""
-    share: bool = False
-    """Work together with other runs on the same output folder that say so too."""
     lease: float = Field(default=60.0, ge=5, le=3600)
     """Seconds after which the work of a machine that no longer answers is given to another."""
     settle: float = Field(default=5.0, ge=0, le=3600)
     """A file that changed less than so many seconds ago may still be copied, and is left for later."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Port at which Prometheus metrics are served while there is work."""
+    metrics_address: str = Field(default="127.0.0.1", min_length=1)
+    """Address at which they are served: this machine only; 0.0.0.0 or :: for others, as in a container."""
     metrics_file: Path | None = None
     """File for Prometheus' textfile collector, written while there is work and at its end."""
 

@@ -1,6 +1,7 @@
 """Watching a library being worked on: metrics, traces and logs that know which video and segment they are about.
 
-What works calls a :class:`Watch`; what it is made of (Prometheus, OpenTelemetry, nothing) the settings say.
+What works calls a :class:`Watch`; what it is made of (Prometheus, OpenTelemetry, nothing) the settings say, and
+:func:`stills.jobs.watch.opening.open_watch` opens it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ class Watch(Protocol):
 
     def video(self, ids: VideoIds) -> AbstractContextManager[VideoWatch]:
         """A try begins in this thread: logs and traces inside carry its ids."""
+        ...
+
+    def counted(self, recipe: str, status: str, count: int = 1) -> None:
+        """So many inputs ended without a try: ``kept`` from an earlier run, ``left`` for later."""
         ...
 
     def queue(self, depth: Mapping[str, int]) -> None:
