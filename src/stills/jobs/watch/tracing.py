@@ -34,6 +34,9 @@ CLOSE_S = 3.0
 LONGEST = 512
 """Characters of a name or message that go into a trace."""
 
+KINDS = 5
+"""Kinds of complaints that are said as warnings, in one run."""
+
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _HTTP = "http/protobuf"
 
@@ -49,15 +52,17 @@ def open_traces(environ: Mapping[str, str], *, strict: bool = False, out: str | 
     names = asked(environ)
     if not names:
         return None
+    complaints = _Complaints()
     try:
         exporters = [_exporter(name, environ) for name in names]
-        return TraceWatch(_provider(exporters, environ), exporters, out)
+        return TraceWatch(_provider(exporters, environ), exporters, complaints, out)
     except ImportError:
         said, remedy = "OpenTelemetry is not installed", "pip install 'stills[otel]', or set OTEL_SDK_DISABLED=true"
     except _UnknownError as error:
         said, remedy = str(error), "correct it, or set OTEL_SDK_DISABLED=true"
     except (OSError, TypeError, ValueError) as error:  # an endpoint, a time, a certificate that is wrong
         said, remedy = f"OpenTelemetry refuses its settings: {clean(str(error))}", "correct the OTEL_… variables"
+    complaints.end()
     if strict:
         raise StrictError(f"traces are asked for, but {said}", remedy=remedy)
     _log.warning("traces are asked for, but %s: there will be none — %s", said, remedy)
@@ -98,25 +103,31 @@ def _provider(exporters: list[SpanExporter], environ: Mapping[str, str]) -> Trac
 
 
 class _Complaints(logging.Handler):
-    """Says the first complaint of OpenTelemetry as a line of ours, and the others on debug."""
+    """Says each kind of complaint of OpenTelemetry once, as a line of ours; those that follow are for debug."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._said = False
+        self._said: set[str] = set()
+        logging.getLogger("opentelemetry").addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        level, self._said = logging.DEBUG if self._said else logging.WARNING, True
-        _log.log(level, "traces do not arrive, the work goes on: %s", clean(record.getMessage())[:LONGEST])
+        level = logging.DEBUG if record.msg in self._said or len(self._said) >= KINDS else logging.WARNING
+        self._said.add(str(record.msg))
+        _log.log(level, "traces: %s (the work goes on)", _short(clean(record.getMessage())))
+
+    def end(self) -> None:
+        """Listen no more."""
+        logging.getLogger("opentelemetry").removeHandler(self)
 
 
 class TraceWatch:
     """Makes spans with ``provider``."""
 
-    def __init__(self, provider: TracerProvider, exporters: list[SpanExporter], out: str | None = None) -> None:
-        """The run begins. ``provider`` and ``exporters`` are closed with it."""
-        self._provider, self._exporters = provider, exporters
-        self._complaints = _Complaints()
-        logging.getLogger("opentelemetry").addHandler(self._complaints)
+    def __init__(
+        self, provider: TracerProvider, exporters: list[SpanExporter], complaints: _Complaints, out: str | None = None
+    ) -> None:
+        """The run begins. All that it is given is closed with it."""
+        self._provider, self._exporters, self._complaints = provider, exporters, complaints
         self._tracer = provider.get_tracer("stills", __version__)
         self._run = self._tracer.start_span("stills.run")
         if out is not None:
@@ -165,7 +176,7 @@ class TraceWatch:
             _log.warning("the collector did not take all traces within %g s: the last are lost", CLOSE_S)
             for exporter in self._exporters:
                 exporter.shutdown()  # ends its tries
-        logging.getLogger("opentelemetry").removeHandler(self._complaints)
+        self._complaints.end()
 
 
 class _Video:
