@@ -119,7 +119,7 @@ def workers(running: Running) -> list[psutil.Process]:
 
 
 def test_a_worker_that_hangs_costs_its_place_only(film: Path, env: dict[str, str], tmp_path: Path) -> None:
-    options = ("--frame-timeout", "2", "--effort", "exhaustive", "--no-expression", "--to", "20")
+    options = ("--frame-timeout", "2", "--effort", "exhaustive", "--no-expression")
     running = Running("thumbnails", film, "-o", tmp_path / "out", *options, env=env)
     running.until("scan", beyond=2.0)
     workers(running)[0].suspend()
