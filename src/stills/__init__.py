@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from stills.errors import StillsError
     from stills.index.index import Index
     from stills.jobs.batch import BatchResult, batch
+    from stills.jobs.library.engine import library
     from stills.jobs.library.looking import LibraryStatus, library_failures, library_retry, library_status
+    from stills.jobs.library.types import LibraryResult, VideoOutcome
     from stills.jobs.manifest import Manifest, ManifestError, read_manifest
     from stills.jobs.records import FilmOutcome
     from stills.scan.scanner import Scanner
@@ -71,6 +73,7 @@ _HOME = {
     "Index": "index.index",
     "KeyframesOptions": "select.keyframes",
     "KeyframesResult": "api.keyframes",
+    "LibraryResult": "jobs.library.types",
     "LibraryStatus": "jobs.library.looking",
     "Manifest": "jobs.manifest",
     "ManifestError": "jobs.manifest",
@@ -87,11 +90,13 @@ _HOME = {
     "ThumbnailsOptions": "select.thumbnails",
     "ThumbnailsResult": "api.thumbnails",
     "cast": "api.cast",
+    "VideoOutcome": "jobs.library.types",
     "batch": "jobs.batch",
     "faces": "api.faces",
     "forget": "api.stored",
     "is_scanned": "api.videos",
     "keyframes": "api.keyframes",
+    "library": "jobs.library.engine",
     "library_failures": "jobs.library.looking",
     "library_retry": "jobs.library.looking",
     "library_status": "jobs.library.looking",
@@ -151,6 +156,7 @@ __all__ = [
     "KeyframesOptions",
     "KeyframesResult",
     "KeyframesSelection",
+    "LibraryResult",
     "LibraryStatus",
     "Manifest",
     "ManifestError",
@@ -176,6 +182,7 @@ __all__ = [
     "ThumbnailsResult",
     "ThumbnailsSelection",
     "VideoInfo",
+    "VideoOutcome",
     "__version__",
     "batch",
     "cast",
@@ -183,6 +190,7 @@ __all__ = [
     "forget",
     "is_scanned",
     "keyframes",
+    "library",
     "library_failures",
     "library_retry",
     "library_status",

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ErrorClass: TypeAlias = Literal["transient", "corrupt", "input", "resource", "bug"]
 """Why a video failed, which decides what is done about it.
 
-``transient``: may pass by itself; tried again after a pause that grows. ``corrupt``: the file is broken, or no video; put
-into quarantine at once. ``input``: it is not there, or may not be read: failed, not tried again.
+``transient``: may pass by itself; tried again after a pause that grows. ``corrupt``: the file is broken, or no video;
+put into quarantine at once. ``input``: it is not there, or may not be read: failed, not tried again.
 ``resource``: there was too little memory, time or disk; tried again with fewer workers. ``bug``: nobody foresaw it;
 kept with its traceback.
 """
