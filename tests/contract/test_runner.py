@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from ray_clusters import needs_ray
 from stills.cancel import CancelToken
 from stills.errors import CancelledError, CorruptVideoError, DecoderCrashError, StillsError, UsageError, WorkerError
 from stills.jobs.runner import RUNNERS, Runner, Task, open_runner
@@ -14,7 +15,10 @@ TASKS = "faults.sandbox_tasks:"
 SOON = 60.0  # seconds; what is waited for takes milliseconds
 
 
-@pytest.fixture(scope="module", params=list(RUNNERS))
+OTHERS = {"ray": [pytest.mark.slow, needs_ray]}
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=OTHERS.get(name, ())) for name in RUNNERS])
 def settings(request) -> Settings:
     """Two workers, for pictures without models: those start in a moment."""
     return change_settings(load_settings(env={}), runner=request.param, workers=2)

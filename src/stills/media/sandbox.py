@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stills.errors import CancelledError, StillsError, UsageError, WorkerError
+from stills.errors import CancelledError, UsageError, WorkerError
 from stills.media.sandbox_progress import report
+from stills.media.sandbox_run import drive
 from stills.media.sandbox_tasks import Limits, Runner, Stopper, Task, TaskResult
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "Pool", "Runner", "Stopper", "Task", "TaskResult", "report"]
 
-_POLL_S = 0.1  # how often a waiting caller looks at its cancel token and at the progress
 _AHEAD = 2  # tasks pulled from the caller's iterable per worker: one runs, one is ready
 
 
@@ -180,31 +180,4 @@ class Pool:
     ) -> Iterator[TaskResult]:
         with self._starting:
             engine = self._get_engine()
-        run = engine.begin()
-        outstanding = 0
-        more = True
-        try:
-            while True:
-                if cancel is not None:
-                    cancel.check()
-                while more and outstanding < ahead:
-                    task = next(source, None)
-                    if task is None:
-                        more = False
-                    else:
-                        hash(task.key)  # raises here, for the caller, rather than later in the engine's thread
-                        engine.submit(run, task)
-                        outstanding += 1
-                if not outstanding:
-                    return
-                event = engine.next_event(run, _POLL_S)
-                if on_progress is not None:
-                    for key, value in run.take_progress():
-                        on_progress(key, value)
-                if isinstance(event, StillsError):
-                    raise event
-                if event is not None:
-                    outstanding -= 1
-                    yield event
-        finally:
-            engine.end(run, wait=outstanding > 0)
+        yield from drive(engine, engine.begin(), source, on_progress=on_progress, cancel=cancel, ahead=ahead)

@@ -6,12 +6,14 @@ import itertools
 import queue
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from stills.errors import StillsError
-from stills.media.sandbox_tasks import Task, TaskResult
+from stills.media.sandbox_tasks import Stopper, Task, TaskResult
+
+_POLL_S = 0.1  # how often a waiting caller looks at its cancel token and at the progress
 
 
 class Run:
@@ -98,3 +100,64 @@ class Rota:
         run = min(waiting, key=lambda one: (busy[one], one.turn))
         run.turn = next(self._turns)
         return run, run.pending.popleft()
+
+
+AnyRun = TypeVar("AnyRun", bound=Run, contravariant=True)
+
+
+class Supplier(Protocol[AnyRun]):
+    """What has runs of tasks done, somewhere: an engine, seen from its callers' threads."""
+
+    def submit(self, run: AnyRun, task: Task) -> None:
+        """Queue ``task`` for ``run``."""
+        ...
+
+    def next_event(self, run: AnyRun, timeout: float) -> TaskResult | StillsError | None:
+        """A result of ``run``, or the error that ends it, or None after ``timeout`` seconds."""
+        ...
+
+    def end(self, run: AnyRun, *, wait: bool) -> None:
+        """Drop what is left of ``run``, kill what runs of it; with ``wait``, return when it is gone."""
+        ...
+
+
+def drive(
+    engine: Supplier[AnyRun],
+    run: AnyRun,
+    source: Iterator[Task],
+    *,
+    on_progress: Callable[[Any, Any], None] | None,
+    cancel: Stopper | None,
+    ahead: int,
+) -> Iterator[TaskResult]:
+    """Feed ``run`` from ``source``, with at most ``ahead`` tasks not yet answered, and yield its results; then end it.
+
+    All of it happens in the caller's thread, while results are asked for.
+    """
+    outstanding = 0
+    more = True
+    try:
+        while True:
+            if cancel is not None:
+                cancel.check()
+            while more and outstanding < ahead:
+                task = next(source, None)
+                if task is None:
+                    more = False
+                else:
+                    hash(task.key)  # raises here, for the caller, rather than later in the engine's thread
+                    engine.submit(run, task)
+                    outstanding += 1
+            if not outstanding:
+                return
+            event = engine.next_event(run, _POLL_S)
+            if on_progress is not None:
+                for key, value in run.take_progress():
+                    on_progress(key, value)
+            if isinstance(event, StillsError):
+                raise event
+            if event is not None:
+                outstanding -= 1
+                yield event
+    finally:
+        engine.end(run, wait=outstanding > 0)

@@ -21,6 +21,7 @@ __all__ = ["RUNNERS", "Limits", "Runner", "Task", "TaskResult", "open_runner"]
 
 RUNNERS = {
     "local": "stills.jobs.runner.local:open_local",
+    "ray": "stills.jobs.runner.ray:open_ray",
 }
 """Import paths of functions ``(settings, layers) -> Runner``, by the name that ``jobs.runner`` has in the settings."""
 
