@@ -69,7 +69,7 @@ def scrape(port: int, path: str = "/metrics") -> str:
 
 def a_run(watch: Watch) -> None:
     """A video that is done at the second try, one that fails, and one that was done before."""
-    watch.queue({"pending": 2, "waiting": 1, "running": 1})
+    watch.queue({"pending": 2, "running": 1, "quarantined": 0})
     with watch.video(ids()) as video:
         video.ended("again", seconds=1.0, error_class="transient", code="download")
     with watch.video(ids(attempt=2)) as video:

@@ -72,7 +72,8 @@ class MetricsWatch:
     def queue(self, depth: Mapping[str, int]) -> None:
         """The states of the library's videos."""
         for state in STATES:
-            self._metrics.queue_depth.labels(state).set(depth.get(state, 0))
+            if state in depth:
+                self._metrics.queue_depth.labels(state).set(depth[state])
 
     def close(self) -> None:
         """The run is over."""
