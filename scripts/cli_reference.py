@@ -28,7 +28,7 @@ wrote are left out) or a glob. A name that starts with a dash goes after `--`.
 | 0 | all done |
 | 1 | failed |
 | 2 | the call or a setting is wrong; nothing was started |
-| 3 | some inputs failed, the others are done |
+| 3 | some inputs failed or were left for later, the others are done |
 | 4 | everything worked, but nothing in it qualifies |
 | 130 | interrupted (Ctrl-C or SIGTERM); what was finished stays, the same command goes on from there |
 
@@ -49,9 +49,23 @@ input have `input`.
 | `result` | `found`, `files`, and what the command is about, as `people`, `video`, `model` |
 | `error` | `code`, `message`, `remedy`, `retryable` |
 | `summary` | `inputs`, `done`, `nothing`, `failed`, `interrupted`, `exit_code`, `report` |
+| `status` | what `stills status` says: counts by state, `rate`, `time_left_s`, `runs`, `under_way`, `failures` |
 
 `progress` comes at most four times a second: input `number` out of `of`; `stage` is `probe`, `scan`, `select`, `render`
 or `done`; `position` and `duration` are seconds of video, `speed` is × real time.
+
+On [many videos](libraries.md) several are under way at once, so their events mix, and there is more to say:
+
+| event | further fields |
+| --- | --- |
+| `again` | `code`, `message`, `error_class`, `attempt`, `retry_in`: this try failed, another one follows |
+| `left` | `message`: left for later, by somebody else or the next run |
+| `result` | `kept`: done before, and not again; `what`: `new`, `changed`, `resume`, …; `reasons` for `changed`; `attempt` |
+| `error` | `status`: `failed` or `quarantined`; `error_class`; `attempt`; `kept`: it failed before, and was not tried again |
+| `summary` | `kept`, `quarantined`, `left`; `library`: how many videos it has by state |
+
+With `--dry-run` a `result` has `what`, `reasons`, `cached`, `duration`, `seconds` and `bytes` (the estimate) and `out`, the
+`summary` their sums, and `measured`: whether the estimate goes by earlier results.
 """
 
 SETTINGS = """

@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no arrow still gets its line
     try:
-        done = cli.main(args=args, prog_name="stills", standalone_mode=False)
+        done = cli.main(args=args, prog_name="stills", standalone_mode=False, obj=tuple(args))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 0 if not args else 2

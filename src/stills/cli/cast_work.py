@@ -31,27 +31,29 @@ def find_cast(
     def ask(path: str, **how: Any) -> CastResult:
         return stills.cast(path, posters=posters, **how)
 
-    def tell(path: str, result: CastResult, files: list[Path], folder: Path) -> Outcome:
-        found = len(result.people)
-        who = count(found, "person", "people") if found else "nobody that qualifies"
-        faces = [face for poster in result.posters for face in poster.faces]
-        known = sum(face.person is not None for face in faces)
-        shown = f", {known} of {count(len(faces), 'face')} on {count(len(result.posters), 'poster')} known"
-        return Outcome(
-            f"{path}: {who} in {clock(result.video.duration)}{shown if result.posters else ''} → {folder}",
-            found=found > 0,
-            files=files,
-            fallbacks=result.fallbacks,
-            partial=result.partial,
-            warnings=result.warnings,
-            fields={
-                "people": found,
-                "posters": len(result.posters),
-                "poster_faces": len(faces),
-                "poster_people": known,
-                "cached": result.scan.cached,
-                "seconds": round(result.scan.seconds, 3),
-            },
-        )
+    return write_results(session, videos, out, workers, ask=ask, tell=tell_cast)
 
-    return write_results(session, videos, out, workers, ask=ask, tell=tell)
+
+def tell_cast(path: str, result: CastResult, files: Sequence[Path | str], folder: Path) -> Outcome:
+    """What to say of the cast of one video."""
+    found = len(result.people)
+    who = count(found, "person", "people") if found else "nobody that qualifies"
+    faces = [face for poster in result.posters for face in poster.faces]
+    known = sum(face.person is not None for face in faces)
+    shown = f", {known} of {count(len(faces), 'face')} on {count(len(result.posters), 'poster')} known"
+    return Outcome(
+        f"{path}: {who} in {clock(result.video.duration)}{shown if result.posters else ''} → {folder}",
+        found=found > 0,
+        files=files,
+        fallbacks=result.fallbacks,
+        partial=result.partial,
+        warnings=result.warnings,
+        fields={
+            "people": found,
+            "posters": len(result.posters),
+            "poster_faces": len(faces),
+            "poster_people": known,
+            "cached": result.scan.cached,
+            "seconds": round(result.scan.seconds, 3),
+        },
+    )

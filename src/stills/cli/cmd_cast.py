@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from stills.cli import options, recipe_options
-from stills.cli.inputs import expand
+from stills.cli.inputs import are_many, expand
 from stills.cli.session import start
 from stills.errors import UsageError
 
@@ -48,6 +48,11 @@ def command(inputs: tuple[str, ...], posters: tuple[str, ...], out: Path, dry_ru
 
     output_options(session.settings)  # what is wrong with the call is said before anything starts
     named, pictures = posters_among(inputs, posters)
+    if are_many(named) and not pictures:
+        from stills.cli.cast_work import tell_cast
+        from stills.cli.library_work import run_library
+
+        return run_library(session, "cast", named, out, tell_cast, dry=dry_run)
     videos = expand(named, out=out)
     if pictures and len(videos) > 1:
         raise UsageError(

@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from stills.cli import options, recipe_options
-from stills.cli.inputs import expand
+from stills.cli.inputs import are_many, expand
 from stills.cli.session import start
+
+EXIT_SOME_FAILED, EXIT_NOTHING = 3, 4
 
 
 @click.command("people")
@@ -51,17 +53,23 @@ def command(inputs: tuple[str, ...], out: Path, dry_run: bool, across: bool, who
             if dry_run:
                 return across_work.say_what(session, known)
             return across_work.compare_people(session, known, who=who)
-    videos = expand(inputs, out=out)
-    if dry_run:
+    if dry_run and not are_many(inputs):
         from stills.cli.dry import dry_run as say_what
 
-        return say_what(session, videos, out)
-    from stills.scan.pool import start_workers
+        return say_what(session, expand(inputs, out=out), out)
+    if are_many(inputs):
+        from stills.cli.library_work import run_library
+        from stills.cli.people_work import tell_people
 
-    with start_workers(session.settings) as workers:  # they import while we do
-        from stills.cli.people_work import find_people
+        code = run_library(session, "people", inputs, out, tell_people, dry=dry_run)
+        then = across and not dry_run
+    else:
+        from stills.scan.pool import start_workers
 
-        code = find_people(session, videos, out, workers)
-        if across and code in (0, 3, 4):
-            return across_work.compare_people(session, out, who=who, workers=workers) or code
-        return code
+        with start_workers(session.settings) as workers:  # they import while we do
+            from stills.cli.people_work import find_people
+
+            code, then = find_people(session, expand(inputs, out=out), out, workers), across
+    if then and code in {0, EXIT_SOME_FAILED, EXIT_NOTHING}:
+        return across_work.compare_people(session, out, who=who) or code
+    return code

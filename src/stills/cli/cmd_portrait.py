@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from stills.cli import options, recipe_options
-from stills.cli.inputs import expand
+from stills.cli.inputs import are_many, expand
 from stills.cli.session import start
 
 
@@ -42,6 +42,13 @@ def command(inputs: tuple[str, ...], out: Path, explain: bool, dry_run: bool, **
     from stills.api.portrait import LAYERS, portrait_options, portrait_settings
 
     portrait_options(session.settings)  # what is wrong with the call is said before anything starts
+    if are_many(inputs):
+        from functools import partial
+
+        from stills.cli.library_work import run_library
+        from stills.cli.portrait_work import tell_portrait
+
+        return run_library(session, "portrait", inputs, out, partial(tell_portrait, explained=explain), dry=dry_run)
     videos = expand(inputs, out=out)
     if dry_run:
         from dataclasses import replace

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from stills.cli import options, recipe_options
-from stills.cli.inputs import expand
+from stills.cli.inputs import are_many, expand
 from stills.cli.session import start
 from stills.errors import UsageError
 
@@ -45,6 +45,13 @@ def command(inputs: tuple[str, ...], out: Path, explain: bool, dry_run: bool, **
     from stills.api.thumbnails import thumbnail_layers, thumbnails_options
 
     thumbnails_options(session.settings)  # what is wrong with the call is said before anything starts
+    if are_many(inputs):
+        from functools import partial
+
+        from stills.cli.frames_work import tell_thumbnails
+        from stills.cli.library_work import run_library
+
+        return run_library(session, "thumbnails", inputs, out, partial(tell_thumbnails, explained=explain), dry=dry_run)
     videos = expand(inputs, out=out)
     layers = thumbnail_layers(session.settings)
     if dry_run:

@@ -1,9 +1,9 @@
 """``--json``: one JSON object a line on standard output, for programs that watch.
 
 Every event has ``event``, ``time`` (seconds since the command started) and, where it is about one, ``input``. Kinds:
-``started``, ``progress``, ``fallback``, ``again``, ``result``, ``error``, ``summary``; and ``status``, which ``stills
-status`` writes. Names that are not UTF-8 come as lone
-surrogates, escaped, so every line is ASCII and valid JSON.
+``started``, ``progress``, ``fallback``, ``again``, ``left``, ``result``, ``error``, ``summary``; and ``status``, which
+``stills status`` writes. Names that are not UTF-8 come as lone surrogates, escaped, so every line is ASCII and valid
+JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from stills.cli.say import write_out
 from stills.errors import StillsError
 
-Kind: TypeAlias = Literal["started", "progress", "fallback", "again", "result", "error", "summary", "status"]
+Kind: TypeAlias = Literal["started", "progress", "fallback", "again", "left", "result", "error", "summary", "status"]
 
 
 class Events:
@@ -37,12 +37,12 @@ class Events:
         with self._lock:
             write_out(text)
 
-    def error(self, error: StillsError | str, *, path: str | None) -> None:
-        """An ``error`` event: a stable code, what happened and what to do."""
+    def error(self, error: StillsError | str, *, path: str | None, **more: Any) -> None:
+        """An ``error`` event: a stable code, what happened and what to do, and ``more``."""
         if isinstance(error, StillsError):
             self.emit(
                 "error", input=path, code=error.code, message=error.message, remedy=error.remedy,
-                retryable=error.retryable,
+                retryable=error.retryable, **more,
             )  # fmt: skip
         else:
-            self.emit("error", input=path, code="internal", message=error, remedy=None, retryable=False)
+            self.emit("error", input=path, code="internal", message=error, remedy=None, retryable=False, **more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,21 +24,7 @@ def find_keyframes(
     session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None, *, explained: bool = False
 ) -> int:
     """Write the key frames of every video, with results and the report, into ``out``; the exit code."""
-    plain = session.settings.keyframes.plain
-
-    def tell(path: str, result: KeyframesResult, files: list[Path], folder: Path) -> Outcome:
-        fields: dict[str, Any] = {"distinct": result.selection.distinct, "similarity": result.selection.similarity}
-        return _outcome(
-            path,
-            result,
-            files,
-            folder,
-            what="frame" if plain else "key frame",
-            fields=fields,
-            rows=explain(result.frames, result.shots, ranked=False, more=_stands_for(result)) if explained else (),
-            explained=explained,
-        )
-
+    tell = partial(tell_keyframes, explained=explained)
     return write_results(session, videos, out, workers, ask=stills.keyframes, tell=tell)
 
 
@@ -45,26 +32,47 @@ def find_thumbnails(
     session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None, *, explained: bool = False
 ) -> int:
     """Write the best thumbnails of every video, with results and the report, into ``out``; the exit code."""
-
-    def tell(path: str, result: ThumbnailsResult, files: list[Path], folder: Path) -> Outcome:
-        return _outcome(
-            path,
-            result,
-            files,
-            folder,
-            what="thumbnail",
-            fields={},
-            rows=explain(result.frames, result.shots, ranked=True) if explained else (),
-            explained=explained,
-        )
-
+    tell = partial(tell_thumbnails, explained=explained)
     return write_results(session, videos, out, workers, ask=stills.thumbnails, tell=tell)
+
+
+def tell_keyframes(
+    path: str, result: KeyframesResult, files: Sequence[Path | str], folder: Path, *, explained: bool = False
+) -> Outcome:
+    """What to say of the key frames of one video."""
+    fields: dict[str, Any] = {"distinct": result.selection.distinct, "similarity": result.selection.similarity}
+    return _outcome(
+        path,
+        result,
+        files,
+        folder,
+        what="frame" if result.settings.keyframes.plain else "key frame",
+        fields=fields,
+        rows=explain(result.frames, result.shots, ranked=False, more=_stands_for(result)) if explained else (),
+        explained=explained,
+    )
+
+
+def tell_thumbnails(
+    path: str, result: ThumbnailsResult, files: Sequence[Path | str], folder: Path, *, explained: bool = False
+) -> Outcome:
+    """What to say of the thumbnails of one video."""
+    return _outcome(
+        path,
+        result,
+        files,
+        folder,
+        what="thumbnail",
+        fields={},
+        rows=explain(result.frames, result.shots, ranked=True) if explained else (),
+        explained=explained,
+    )
 
 
 def _outcome(
     path: str,
     result: KeyframesResult | ThumbnailsResult,
-    files: list[Path],
+    files: Sequence[Path | str],
     folder: Path,
     *,
     what: str,

@@ -180,6 +180,8 @@ jobs_options = together(
            help="Leave a file that changed less than so long ago for later: it may still be copied."),
     option("--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", show_default="none",
            help="Serve Prometheus metrics at this port while there is work."),
+    option("--metrics-address", metavar="ADDRESS", show_default="127.0.0.1",
+           help="Address at which they are served: 0.0.0.0 lets other machines ask."),
     option("--metrics-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", show_default="none",
            help="Write metrics into this file, for Prometheus' textfile collector."),
 )  # fmt: skip

@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 def find_people(session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None) -> int:
     """Find the people of every video, write pictures, results and the report into ``out``; the exit code."""
+    return write_results(session, videos, out, workers, ask=stills.people, tell=tell_people)
 
-    def tell(path: str, result: PeopleResult, files: list[Path], folder: Path) -> Outcome:
-        found = len(result.people)
-        who = count(found, "person", "people") if found else "nobody that qualifies"
-        return Outcome(
-            f"{path}: {who} in {clock(result.video.duration)} → {folder}",
-            found=found > 0,
-            files=files,
-            fallbacks=result.fallbacks,
-            partial=result.partial,
-            warnings=result.warnings,
-            fields={"people": found, "cached": result.scan.cached, "seconds": round(result.scan.seconds, 3)},
-        )
 
-    return write_results(session, videos, out, workers, ask=stills.people, tell=tell)
+def tell_people(path: str, result: PeopleResult, files: Sequence[Path | str], folder: Path) -> Outcome:
+    """What to say of the people of one video."""
+    found = len(result.people)
+    who = count(found, "person", "people") if found else "nobody that qualifies"
+    return Outcome(
+        f"{path}: {who} in {clock(result.video.duration)} → {folder}",
+        found=found > 0,
+        files=files,
+        fallbacks=result.fallbacks,
+        partial=result.partial,
+        warnings=result.warnings,
+        fields={"people": found, "cached": result.scan.cached, "seconds": round(result.scan.seconds, 3)},
+    )

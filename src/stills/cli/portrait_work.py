@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,36 +34,40 @@ def find_portraits(
     session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None, *, explained: bool = False
 ) -> int:
     """Write the portrait of every video, with results and the report, into ``out``; the exit code."""
-
-    def tell(path: str, result: PortraitResult, files: list[Path], folder: Path) -> Outcome:
-        frame = result.frame
-        if frame is None:
-            said = f"no portrait: {result.reason}"
-        elif frame.pts == COVER_PTS:
-            said = "the cover picture is the portrait"
-        else:
-            said = f"portrait at {clock(frame.time)} of {clock(result.video.duration)}"
-        rows = explain([frame, *result.selection.runners_up], result.shots, ranked=True) if explained and frame else ()
-        return Outcome(
-            f"{path}: {said} → {folder}",
-            found=frame is not None,
-            files=files,
-            fallbacks=result.fallbacks,
-            partial=result.partial,
-            warnings=result.warnings,
-            fields={
-                "qualified": result.qualified,
-                "time": None if frame is None or frame.pts == COVER_PTS else frame.time,
-                "score": None if frame is None else frame.score,
-                "reason": result.reason,
-                "steps": [asdict(step) for step in result.steps],
-                "cached": result.scan.cached,
-                "seconds": round(result.scan.seconds, 3),
-            },
-            rows=(*rows, *_looked(result.steps)) if explained else (),
-        )
-
+    tell = partial(tell_portrait, explained=explained)
     return write_results(session, videos, out, workers, ask=stills.portrait, tell=tell)
+
+
+def tell_portrait(
+    path: str, result: PortraitResult, files: Sequence[Path | str], folder: Path, *, explained: bool = False
+) -> Outcome:
+    """What to say of the portrait of one video."""
+    frame = result.frame
+    if frame is None:
+        said = f"no portrait: {result.reason}"
+    elif frame.pts == COVER_PTS:
+        said = "the cover picture is the portrait"
+    else:
+        said = f"portrait at {clock(frame.time)} of {clock(result.video.duration)}"
+    rows = explain([frame, *result.selection.runners_up], result.shots, ranked=True) if explained and frame else ()
+    return Outcome(
+        f"{path}: {said} → {folder}",
+        found=frame is not None,
+        files=files,
+        fallbacks=result.fallbacks,
+        partial=result.partial,
+        warnings=result.warnings,
+        fields={
+            "qualified": result.qualified,
+            "time": None if frame is None or frame.pts == COVER_PTS else frame.time,
+            "score": None if frame is None else frame.score,
+            "reason": result.reason,
+            "steps": [asdict(step) for step in result.steps],
+            "cached": result.scan.cached,
+            "seconds": round(result.scan.seconds, 3),
+        },
+        rows=(*rows, *_looked(result.steps)) if explained else (),
+    )
 
 
 def _looked(steps: Sequence[StepReport]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ _LONGEST_NAME = 32
 _LONGEST_BAR = 40
 _OTHER_COLUMNS = 44
 """What videos, percent, speed, time left and stage take at most, in characters; name and bar share the rest."""
-_STAGES = {"probe": "opening", "scan": "looking", "select": "choosing", "render": "writing", "done": "done"}
+STAGES = {"probe": "opening", "scan": "looking", "select": "choosing", "render": "writing", "done": "done"}
 
 
 class ProgressView:
@@ -97,7 +97,7 @@ class ProgressView:
             self._task,
             total=progress.duration or None,
             completed=min(progress.position, progress.duration),
-            stage=_STAGES[progress.stage],
+            stage=STAGES[progress.stage],
             speed=f"{speed}  {left}".strip(),
         )
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Result[Any]")
 Ask = Callable[..., R]
 """A verb of :mod:`stills`: takes a path and ``settings``, ``scanner``, ``on_progress``, ``cancel``."""
-Tell = Callable[[str, R, list[Path], Path], Outcome]
+Tell = Callable[[str, R, Sequence[Path | str], Path], Outcome]
 """What to say of a result: called with the input, its result, the files that were written and their folder."""
 
 
@@ -45,9 +45,10 @@ def write_results(
     check_out(out)
     names = output_names(videos)
 
-    def report(failures: Sequence[Failure]) -> Path:
+    def report(failures: Sequence[Failure]) -> Path | None:
         keep_failures(out, failures, [video.name for video in videos])
-        return stills.render_report(out)
+        results = (path for path in out.glob("*/*.json") if not path.parent.name.startswith("."))
+        return None if next(results, None) is None else stills.render_report(out)
 
     with stills.Scanner(session.settings, workers) as scanner:
 
@@ -56,7 +57,7 @@ def write_results(
             files = result.save(out, name=names[path], on_progress=on_progress, cancel=cancel)
             return tell(path, result, files, out / names[path])
 
-        return run_each(session, videos, work, after=report)
+        return run_each(session, videos, work, after=report, always=True)
 
 
 def explain(

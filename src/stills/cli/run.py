@@ -55,7 +55,7 @@ class Failure:
 
 
 After = Callable[[Sequence[Failure]], Path | None]
-"""Called once in the end, with what failed, if any input gave something; returns what to look at, if anything."""
+"""Called once in the end, with what failed; returns what to look at, if anything."""
 
 
 @dataclass(slots=True)
@@ -79,7 +79,9 @@ class _Tally:
         return EXIT_NOTHING if self.empty and not self.done else 0
 
 
-def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: After | None = None) -> int:
+def run_each(
+    session: Session, inputs: Sequence[Input], work: Work, *, after: After | None = None, always: bool = False
+) -> int:
     """Do ``work`` for every input and return the exit code.
 
     A failing input is reported and the next one starts; a retryable failure is tried again as the settings say. The
@@ -90,6 +92,7 @@ def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: Af
         inputs: From :func:`stills.cli.inputs.expand`.
         work: One input's work; it may raise any :class:`~stills.errors.StillsError`.
         after: See :data:`After`.
+        always: Call it even where no input gave anything.
     """
     tally = _Tally()
     with cancel_on_signals() as token, ProgressView(len(inputs), session.events, quiet=session.quiet) as view:
@@ -105,7 +108,7 @@ def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: Af
             except StillsError as error:
                 tally.failures.append(Failure(item.name, error.message, error.remedy))
                 with view.paused():
-                    report_error(_about(error, item.name))
+                    report_error(about(error, item.name))
                 session.events.error(error, path=item.name)
             except Exception as error:  # noqa: BLE001 - one input's bug must not cost the others
                 with view.paused():
@@ -116,8 +119,9 @@ def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: Af
                 tally.done += outcome.found
                 tally.empty += not outcome.found
                 with view.paused():
-                    _tell(session, item, outcome)
-        look_at = _afterwards(session, tally, after) if after and (tally.done or tally.empty) else None
+                    tell_outcome(session, item.name, outcome)
+        wanted = always or tally.done or tally.empty
+        look_at = _afterwards(session, tally, after) if after and wanted else None
     return _sum_up(session, tally, len(inputs), look_at)
 
 
@@ -133,7 +137,7 @@ def _afterwards(session: Session, tally: _Tally, after: After) -> Path | str | N
         return None
 
 
-def _about(error: StillsError, path: str) -> StillsError:
+def about(error: StillsError, path: str) -> StillsError:
     """``error``, naming the input it is about where it names no file."""
     if error.path is None:
         error.path = path
@@ -150,7 +154,7 @@ def _one(session: Session, item: Input, work: Work, view: ProgressView, token: C
         try:
             return _published(work(item.path, view, token), item)
         except NothingFoundError as error:
-            return Outcome(str(_about(error, item.name)), found=False)
+            return Outcome(str(about(error, item.name)), found=False)
         except StillsError as error:
             if not error.retryable or attempt == limits.retries:
                 raise
@@ -175,17 +179,18 @@ def _published(outcome: Outcome, item: Input) -> Outcome:
     return replace(outcome, line=say(outcome.line), rows=rows, warnings=warnings, fields=fields)
 
 
-def _tell(session: Session, item: Input, outcome: Outcome) -> None:
+def tell_outcome(session: Session, name: str, outcome: Outcome) -> None:
+    """Say what an input gave: its fallbacks, its warnings, its event, its line."""
     for fallback in outcome.fallbacks:
-        session.events.emit("fallback", input=item.name, code=fallback.code, message=fallback.message)
+        session.events.emit("fallback", input=name, code=fallback.code, message=fallback.message)
         if not session.quiet:
-            note(f"note: {item.name}: {fallback.message}")
+            note(f"note: {name}: {fallback.message}")
     if not session.quiet:
         said = [*(["only a part of this video could be read"] if outcome.partial else []), *outcome.warnings]
         if said:
-            note(f"warning: {item.name}: {'; '.join(said)}")
+            note(f"warning: {name}: {'; '.join(said)}")
     session.events.emit(
-        "result", input=item.name, found=outcome.found, files=[str(f) for f in outcome.files],
+        "result", input=name, found=outcome.found, files=[str(f) for f in outcome.files],
         partial=outcome.partial, warnings=list(outcome.warnings), **outcome.fields,
     )  # fmt: skip
     if session.events.enabled or session.quiet:

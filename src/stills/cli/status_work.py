@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 MOST_SHOWN = 8
 """Videos under way, and reasons, that are listed for people; JSON has them all."""
 
+REMEDY = " — "
+"""What stands in a failure's line between what happened and what to do."""
+
 _OUTCOMES = {"partial": "read only in part", "nothing": "with nothing that qualifies"}
 _STATE_WORDS = {"failed": "failed", "quarantined": "in quarantine"}
 
@@ -159,11 +162,14 @@ def _problems(status: LibraryStatus) -> Iterator[str]:
     yield "without a result:"
     for one in status.problems[:MOST_SHOWN]:
         such = "" if one.number == 1 else "such as "
-        where = f"{such}{one.example.source}: {one.example.message}"
+        where = f"{such}{one.example.source}: {one.example.message.partition(REMEDY)[0]}"
         yield f"  {one.number} {_STATE_WORDS[one.state]}, {_reason(one.error_class, one.code)} ({where})"
     if len(status.problems) > MOST_SHOWN:
         yield f"  and {len(status.problems) - MOST_SHOWN} more reasons (--json has them)"
-    yield f"try them again: stills retry {status.out} (in quarantine: stills quarantine clear {status.out})"
+    states = {one.state for one in status.problems}
+    commands = [f"stills retry {status.out}"] if "failed" in states else []
+    commands += [f"stills quarantine clear {status.out}"] if "quarantined" in states else []
+    yield f"to have them tried again: {', '.join(commands)}"
 
 
 def _reason(error_class: str, code: str) -> str:
@@ -217,13 +223,15 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _failure(one: Failure) -> dict[str, Any]:
+    message, _, remedy = one.message.partition(REMEDY)
     return {
         "input": one.source,
         "recipe": one.recipe,
         "state": one.state,
         "error_class": one.error_class,
         "code": one.code,
-        "message": one.message,
+        "message": message,
+        "remedy": remedy or None,
     }
 
 

@@ -19,14 +19,14 @@ def remote_sources(address: str, search: Search) -> Iterator[Source]:
 
     Behind ``http://`` and ``https://`` there is nothing to list: each is one video. Errors are entries.
     """
-    from stills.media.transports import HTTP, open_store, remedy_for, store_error, unsupported
+    from stills.media.transports import open_store, remedy_for, store_error, unsupported
 
     name = public_name(address)
     why = unsupported(address)
     if why is not None:
         yield Source(address, InputError(why, path=name, remedy=remedy_for(address)))
         return
-    if scheme_of(address) in HTTP or not _may_be_many(address, search):
+    if not may_be_many(address, search.suffixes):
         yield Source(address)
         return
     try:
@@ -46,12 +46,16 @@ def remote_sources(address: str, search: Search) -> Iterator[Source]:
         yield Source(address, store_error(error, address))
 
 
-def _may_be_many(address: str, search: Search) -> bool:
-    """Whether the store has to be asked what ``address`` stands for."""
+def may_be_many(address: str, suffixes: frozenset[str]) -> bool:
+    """Whether ``address`` may stand for several videos: then the store has to be asked. Web servers have no lists."""
+    from stills.media.transports import HTTP
+
+    if scheme_of(address) in HTTP:
+        return False
     last = address.partition("?")[0].rsplit("/", 1)[-1]
     if address.endswith("/") or glob.has_magic(address.partition("://")[2]):
         return True
-    return f".{last.rpartition('.')[2].lower()}" not in search.suffixes
+    return f".{last.rpartition('.')[2].lower()}" not in suffixes
 
 
 def _below(fs: Any, root: str, address: str, search: Search) -> Iterator[Source]:

@@ -108,7 +108,6 @@ def library_status(out: Path | str, database: str | None = None) -> LibraryStatu
     Raises:
         NoStateError: Nothing was ever run on many videos there.
         StateError: The state is damaged, of another version, or cannot be reached.
-        UsageError: ``out`` is elsewhere, and no ``database`` was given.
         SettingsError: ``database`` is none that is known.
     """
     with open_library(out, database, readonly=True) as store:
@@ -148,11 +147,18 @@ def library_failures(
 
 
 def open_library(out: Path | str, database: str | None = None, *, readonly: bool = False) -> Store:
-    """The state of the library in ``out``, which may stand for a folder elsewhere."""
+    """The state of the library in ``out``, a folder or an address. Raises as :func:`library_status`."""
+    from stills.addresses import is_address, local_path
     from stills.jobs.store import open_store
 
-    remote = remote_output(Path(out)) if isinstance(out, Path) else None
-    return open_store(out if remote is None else remote.address, database, readonly=readonly)
+    if isinstance(out, str) and is_address(out) and local_path(out) is None:
+        from stills.jobs.outputs import staged
+        from stills.settings import load_settings
+
+        out = staged(out, load_settings().cache_folder)
+    remote = remote_output(out) if isinstance(out, Path) else None
+    # As the engine does: an output elsewhere has its state with its copy here, unless a database was named.
+    return open_store(out if remote is None or database is None else remote.address, database, readonly=readonly)
 
 
 def _open_known(out: Path | str, database: str | None) -> Store:
