@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -236,6 +237,8 @@ class Heart:
                 continue
             except StillsError as error:
                 self._job.ending.fail(error)
+        with contextlib.suppress(StillsError):  # how it ended, for whoever looks afterwards
+            self._tell_depth()
 
     def stop(self) -> None:
         """The run is over."""
@@ -243,7 +246,8 @@ class Heart:
 
     def _tell_depth(self) -> None:
         counts = self._job.state.ask(lambda store: store.counts(self._job.run))
-        depth = {state: getattr(counts, state) for state in ("pending", "running", "done", "failed", "quarantined")}
+        states = ("pending", "waiting", "running", "done", "failed", "quarantined")
+        depth = {state: getattr(counts, state) for state in states}
         self._job.watch.queue(depth)
 
 

@@ -76,7 +76,7 @@ class Metrics:
         self.bytes_read = self._counter(
             "stills_bytes_read_total", "Bytes of videos read by segments: over the network, or packets of local files."
         )
-        self.queue_depth = self._gauge("stills_queue_depth", "Videos of the library by state.", "state")
+        self.queue_depth = self._gauge("stills_queue_depth", "Videos that the run was given, by state.", "state")
         self.under_way = self._gauge("stills_videos_under_way", "Videos that this process works on now.")
         self.active = self._gauge("stills_run_active", "1 while the run goes on, 0 once it has ended.")
         self.started = self._gauge("stills_run_start_timestamp_seconds", "When the run began, in Unix time.")
