@@ -178,8 +178,8 @@ def sweep(folder: Path) -> list[Path]:
         return []
     removed = []
     for path in found:
-        with contextlib.suppress(OSError):
-            if not _is_dead(path):
+        with contextlib.suppress(OSError), _taken_if_dead(path) as dead:
+            if not dead:
                 continue
             if path.is_dir():
                 shutil.rmtree(path)
@@ -221,13 +221,18 @@ def _lock(descriptor: int) -> bool | None:
     return True
 
 
-def _is_dead(path: Path) -> bool:
+@contextlib.contextmanager
+def _taken_if_dead(path: Path) -> Iterator[bool]:
+    """Whether nobody writes ``path`` any more. Then it is locked until it is removed.
+
+    Somebody may just have made it and be about to lock it: with the lock let go too early, they would write to nowhere.
+    """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
     try:
         locked = _lock(descriptor)
         if locked is None:
-            return time.time() - os.fstat(descriptor).st_mtime > _LOCKLESS_AGE_S
-        return locked
+            locked = time.time() - os.fstat(descriptor).st_mtime > _LOCKLESS_AGE_S
+        yield locked
     finally:
         os.close(descriptor)
 

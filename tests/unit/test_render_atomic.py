@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -129,6 +130,26 @@ def test_what_killed_runs_left_is_swept_and_what_lives_is_not(tmp_path: Path) ->
         process.kill()
     atomic_write(tmp_path / "b.json", b"y")
     assert os.listdir(tmp_path) == ["b.json"]
+
+
+def test_what_is_swept_is_locked_until_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its maker, who was just about to lock it, would get the lock and write to nowhere."""
+    dead = tmp_path / f"{TEMP_PREFIX}dead"
+    dead.touch()
+    seen: list[bool] = []
+    unlink = Path.unlink
+
+    def look(path: Path, missing_ok: bool = False) -> None:
+        with path.open("rb") as maker:
+            try:
+                fcntl.flock(maker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                seen.append(True)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", look)
+    assert sweep(tmp_path) == [dead]
+    assert seen == [True]
 
 
 def test_sweep_touches_nothing_else_and_forgives_a_missing_folder(tmp_path: Path) -> None:
