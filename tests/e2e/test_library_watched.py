@@ -144,3 +144,21 @@ def test_log_lines_say_which_video_they_are_about(watched: Watched) -> None:
     broken = videos["broken.mp4"]
     assert (line["run"], line["video"], line["attempt"]) == (run, broken.attributes["stills.video"], 1)
     assert line["trace_id"] == broken.trace.hex()
+
+
+def test_a_batch_is_watched_too(tmp_path: Path) -> None:
+    empty_film(tmp_path / "a.mp4")
+    (tmp_path / "films.csv").write_text("id,trailer,posters\none,a.mp4,\ntwo,missing.mp4,\n")
+    settings = change_settings(
+        stills.load_settings(), cache_dir=tmp_path / "cache", workers=1, metrics_file=tmp_path / "stills.prom"
+    )
+    result = stills.batch(tmp_path / "films.csv", tmp_path / "out", recipe="keyframes", settings=settings)
+    assert {film.id: film.status for film in result.films} == {"one": "done", "two": "skipped"}
+    after = read((tmp_path / "stills.prom").read_text())
+    assert after["stills_videos_total{recipe=keyframes,status=done}"] == 1
+    assert after["stills_videos_total{recipe=keyframes,status=failed}"] == 1
+    assert after["stills_failures_total{class=input,code=missing,recipe=keyframes}"] == 1
+    assert after["stills_frames_decoded_total"] > 0
+    assert after["stills_queue_depth{state=done}"] == 1
+    assert after["stills_queue_depth{state=pending}"] == 0
+    assert after["stills_run_active"] == 0

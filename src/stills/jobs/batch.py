@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,15 @@ from stills.api.results import PathLike, scanner_for
 from stills.cancel import CancelToken
 from stills.errors import CancelledError, StillsError
 from stills.files import ensure_folder, sweep
-from stills.jobs.addresses import is_address
+from stills.jobs.addresses import is_address, shown
 from stills.jobs.download import unsupported
 from stills.jobs.film import DOWNLOADS, CallbackError, FilmWorker, guarded
 from stills.jobs.manifest import NO_POSTERS, FilmRow, Manifest, Problem, manifest_error, read_manifest
 from stills.jobs.recipes import Recipe, recipe_named
-from stills.jobs.records import FilmOutcome, FilmStatus, save_record
+from stills.jobs.records import FINISHED, FilmError, FilmOutcome, FilmStatus, save_record
 from stills.jobs.tables import Planned, Written, outcome_of, write_tables
+from stills.jobs.watch import VideoIds, Watch
+from stills.jobs.watch.opening import open_watch
 from stills.media.heap import give_back
 from stills.settings import change_settings, load_settings
 from stills.types import ProgressCallback
@@ -125,13 +128,15 @@ def batch(
     done: list[FilmOutcome] = []
     interrupted = False
     try:
-        with scanner_for(scanner, chosen) as work:
+        with contextlib.closing(open_watch(chosen, out=folder)) as watch, scanner_for(scanner, chosen) as work:
             worker = FilmWorker(folder, how, chosen, work, on_progress, cancel or CancelToken())
             for row in rows:
                 worker.cancel.check()
                 if on_start is not None:
                     guarded(on_start, row)
-                done.append(_one(worker, row))
+                _tell_queue(watch, done, of=len(rows), under_way=True)
+                done.append(_one(worker, row, watch))
+                _tell_queue(watch, done, of=len(rows))
                 if on_film is not None:
                     guarded(on_film, done[-1])
     except CancelledError:
@@ -156,13 +161,49 @@ def batch(
     )
 
 
-def _one(worker: FilmWorker, row: FilmRow) -> FilmOutcome:
+_STATUS: Mapping[FilmStatus, str] = {
+    "done": "done", "partial": "partial", "nobody": "nothing", "skipped": "failed", "failed": "failed",
+}  # fmt: skip
+"""What those who watch call it."""
+
+
+def _one(worker: FilmWorker, row: FilmRow, watch: Watch) -> FilmOutcome:
     """Do a film, keep what became of it, and give back the memory that it took."""
-    outcome = worker.do(row)
-    save_record(worker.out, outcome)
+    ids, began = VideoIds(0, row.position, 1, worker.recipe.name, shown(row.trailer)), time.monotonic()
+    with watch.video(ids) as video, worker.scanner.observed(video):
+        status, kind, code = "released", None, None
+        try:
+            outcome = worker.do(row)
+            save_record(worker.out, outcome)
+            status = _STATUS[outcome.status]
+            if outcome.error is not None:
+                kind, code = _class_of(outcome.error), outcome.error.code
+        finally:
+            video.ended(status, seconds=time.monotonic() - began, error_class=kind, code=code)
     _log.info("%s: %s in %.1f s", row.id, outcome.status, outcome.seconds)
     release()
     return outcome
+
+
+def _class_of(error: FilmError) -> str:
+    """Roughly what :mod:`stills.jobs.library.failure` would call it, of which only this much is kept."""
+    if error.retryable:
+        return "transient"
+    classes = {
+        "bug": "bug",
+        "worker": "bug",
+        "corrupt": "corrupt",
+        "decoder-crash": "corrupt",
+        "not-a-video": "corrupt",
+    }
+    resources = {"memory", "timeout", "model", "device", "output"}
+    return "resource" if error.code in resources else classes.get(error.code, "input")
+
+
+def _tell_queue(watch: Watch, done: Sequence[FilmOutcome], *, of: int, under_way: bool = False) -> None:
+    ended = sum(film.status in FINISHED for film in done)
+    pending = of - len(done) - under_way
+    watch.queue({"pending": pending, "running": int(under_way), "done": ended, "failed": len(done) - ended})
 
 
 def release() -> None:

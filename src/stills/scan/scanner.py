@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -107,6 +108,15 @@ class Scanner:
         self._settings = settings
         self._store = IndexStore(settings.cache_folder)
         return self
+
+    @contextmanager
+    def observed(self, observer: ScanObserver) -> Iterator[None]:
+        """Meanwhile ``observer`` is told of every segment, nobody else."""
+        before, self._observer = self._observer, observer
+        try:
+            yield
+        finally:
+            self._observer = before
 
     def probe(self, path: str, *, cancel: CancelToken | None = None) -> VideoInfo:
         """What the video at ``path`` is. Raises ``InputError`` and its children."""
