@@ -192,6 +192,7 @@ def gone() -> str:
 def test_a_collector_that_is_away_neither_slows_nor_fails_the_run(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(tracing, "CLOSE_S", 1.0)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
     watch = watch_to(gone(), monkeypatch)
     began = time.monotonic()
@@ -204,8 +205,27 @@ def test_a_collector_that_is_away_neither_slows_nor_fails_the_run(
     said = [r.getMessage() for r in caplog.records if r.levelname == "WARNING" and r.name.startswith("stills")]
     assert 1 <= len(said) <= tracing.KINDS
     assert said[0].startswith("traces: ")
-    assert all("the work goes on" in line or "the last are lost" in line for line in said)
+    assert all("the work goes on" in line or "are lost" in line for line in said)
+    for thread in threading.enumerate():
+        if thread.name == "stills-traces":  # what was given up ends soon after
+            thread.join(20)
     assert not logging.getLogger("opentelemetry").handlers
+
+
+def test_what_is_given_up_is_not_talked_about_any_more() -> None:
+    code = (
+        "import stills, time, threading; from stills.jobs.watch import VideoIds, tracing\n"
+        "from stills.jobs.watch.opening import open_watch; from stills.log import setup_logging\n"
+        "setup_logging('warning'); tracing.CLOSE_S = 0.3; watch = open_watch(stills.load_settings())\n"
+        "with watch.video(VideoIds(1, 2, 1, 'people', 'a.mp4')): pass\n"
+        "watch.close(); [one.join(20) for one in threading.enumerate() if one.name == 'stills-traces']"
+    )
+    environment = {"PYTHONPATH": str(SOURCE.parent), "OTEL_EXPORTER_OTLP_ENDPOINT": gone()}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    lines = done.stderr.strip().splitlines()
+    assert all(" warning stills.jobs.watch.tracing: traces: " in line for line in lines), lines
+    assert "the last are lost" in lines[-1]
+    assert len(lines) <= 3
 
 
 def test_a_collector_that_hangs_costs_the_end_a_few_seconds(

@@ -107,11 +107,14 @@ class _Complaints(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
+        self.given_up = False
+        """Whether all is said: nothing more will be sent."""
         self._said: set[str] = set()
         logging.getLogger("opentelemetry").addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        level = logging.DEBUG if record.msg in self._said or len(self._said) >= KINDS else logging.WARNING
+        known = self.given_up or record.msg in self._said or len(self._said) >= KINDS
+        level = logging.DEBUG if known else logging.WARNING
         self._said.add(str(record.msg))
         _log.log(level, "traces: %s (the work goes on)", _short(clean(record.getMessage())))
 
@@ -169,13 +172,18 @@ class TraceWatch:
             return
         self._open = False
         self._run.end()
-        sending = threading.Thread(target=self._provider.shutdown, name="stills-traces", daemon=True)
+        sending = threading.Thread(target=self._send, name="stills-traces", daemon=True)
         sending.start()
         sending.join(CLOSE_S)
         if sending.is_alive():
-            _log.warning("the collector did not take all traces within %g s: the last are lost", CLOSE_S)
+            self._complaints.given_up = True
+            _log.warning("traces: the collector did not take all within %g s, the last are lost", CLOSE_S)
             for exporter in self._exporters:
                 exporter.shutdown()  # ends its tries
+
+    def _send(self) -> None:
+        """Send what is left, however long it takes."""
+        self._provider.shutdown()
         self._complaints.end()
 
 
