@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,7 @@ from render_samples import person, pick, picture, report, selection, video
 from stills.render.names import folder_names
 from stills.render.pictures import OutputOptions
 from stills.render.report import build_report
-from stills.render.results import people_document, write_people
+from stills.render.results import people_document, to_json, write_people
 from stills.types import Box
 
 FACE: Box = (60.0, 20.0, 30.0, 40.0)
@@ -71,3 +75,39 @@ def write(out: Path, name: str = "film.mp4", *, people: int = 2, **changes: Any)
 
 def page(out: Path) -> Page:
     return Page(build_report(out).read_text(encoding="utf-8"))
+
+
+def clone(out: Path, source: str, names: Iterable[str], **video_values: Any) -> None:
+    """Results like those in the folder ``source`` for videos of other names, their pictures linked."""
+    document = json.loads((out / source / "people.json").read_text())
+    pictures = sorted((out / source / "people").iterdir())
+    for name in names:
+        folder = out / folder_names([name], str)[0]
+        (folder / "people").mkdir(parents=True)
+        for picture_file in pictures:
+            os.link(picture_file, folder / "people" / picture_file.name)
+        document["video"] |= {"path": name, **video_values}
+        (folder / "people.json").write_bytes(to_json(document))
+
+
+def rows(overview: str) -> list[list[Any]]:
+    """What the overview of a large report gives its script."""
+    data = overview.partition('<script type="application/json" id="rows">')[2].partition("</script>")[0]
+    values: list[list[Any]] = json.loads(data)["rows"]
+    return values
+
+
+def library(out: Path, number: int, first: int = 1) -> None:
+    """As many videos, called ``v1`` and so on."""
+    if not (out / "v1").exists():
+        write(out, "films/v1.mp4", people=1)
+    clone(out, "v1", [f"films/v{n}.mp4" for n in range(max(first, 2), number + 1)])
+
+
+def pages(out: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted((out / "report").glob("*.html"))}
+
+
+def names(html: str) -> list[str]:
+    """The videos on a page."""
+    return re.findall(r'<h2 id="v-\w+-name" title="[^"]*">([^<]*)</h2>', html)

@@ -12,6 +12,7 @@ import pytest
 
 from stills.errors import OutputError
 from stills.jobs.outputs import RemoteOutput, remote_output, staged
+from stills.render.report_state import Listed, list_json
 
 
 class Told:
@@ -149,3 +150,70 @@ def test_where_uploads_can_be_seen_half_they_get_their_name_last(tmp_path: Path)
     assert sorted(p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()) == [
         "film/people.json", "film/people/1.jpg",
     ]  # fmt: skip
+
+
+def report(folder: Path, pages: dict[str, str]) -> Path:
+    """A report with pages of these keys."""
+    (folder / "report").mkdir(exist_ok=True)
+    (folder / ".stills").mkdir(exist_ok=True)
+    for name, key in pages.items():
+        (folder / "report" / name).write_text(key)
+    (folder / ".stills" / "report.json").write_bytes(list_json([Listed(name, key) for name, key in pages.items()]))
+    overview = folder / "report.html"
+    overview.write_text(" ".join(pages))
+    return overview
+
+
+def test_a_report_goes_up_with_its_pages_itself_last(store: Told, output: RemoteOutput, tmp_path: Path) -> None:
+    first, second, third = "page-0001.html", "page-0002.html", "page-0003.html"
+    assert output.publish_one(report(tmp_path, {first: "a", second: "b"})) == "memory://bucket/out/report.html"
+    assert store.done == [("put", f"report/{first}"), ("put", f"report/{second}"), ("put", "report.html")]
+    store.done.clear()
+    output.publish_one(report(tmp_path, {first: "a", second: "c", third: "d"}))
+    assert store.done == [("put", f"report/{second}"), ("put", f"report/{third}"), ("put", "report.html")]
+    store.done.clear()
+    output.publish_one(report(tmp_path, {first: "a"}))
+    assert store.done == [("put", "report.html"), ("rm", f"report/{second}"), ("rm", f"report/{third}")]
+    assert store.seen() == [".stills/report.json", "report.html", f"report/{first}"]
+    store.done.clear()
+    (tmp_path / ".stills" / "report.json").unlink()
+    output.publish_one(tmp_path / "report.html")
+    assert store.seen() == ["report.html"]
+
+
+def test_pages_of_an_upload_that_was_broken_off_go_up_again(store: Told, output: RemoteOutput, tmp_path: Path) -> None:
+    pages = {f"page-000{n}.html": "a" for n in range(1, 5)}
+    output.publish_one(report(tmp_path, pages))
+    changed = pages | {"page-0001.html": "b", "page-0002.html": "b"}
+
+    def fail(place: str) -> None:
+        if place.endswith("page-0002.html"):
+            raise PermissionError("no")
+
+    store.fail = fail
+    with pytest.raises(OutputError, match="access is refused"):
+        output.publish_one(report(tmp_path, changed))
+    assert store.fs.cat_file("/bucket/out/report.html").decode() == " ".join(pages)
+    store.fail = lambda _: None
+    store.done.clear()
+    output.publish_one(report(tmp_path, pages))  # the first page at the address is that of the other report
+    assert store.done == [("put", "report/page-0001.html"), ("put", "report/page-0002.html"), ("put", "report.html")]
+
+
+def test_a_forged_list_of_pages_removes_nothing_of_others(store: Told, output: RemoteOutput, tmp_path: Path) -> None:
+    forged = {"pages": [{"name": name, "key": "a"} for name in ("../x.txt", "x.html", "page-0001.html/../../x.txt")]}
+    store.fs.pipe_file("/bucket/out/.stills/report.json", json.dumps(forged).encode())
+    for name in ("x.txt", "report/x.html"):
+        store.fs.pipe_file(f"/bucket/out/{name}", b"x")
+    output.publish_one(report(tmp_path, {}))
+    assert {"x.txt", "report/x.html"} <= set(store.seen())
+
+
+def test_a_report_goes_where_uploads_can_be_seen_half(tmp_path: Path) -> None:
+    target = tmp_path / "there"
+    (tmp_path / "here").mkdir()
+    output = RemoteOutput(f"local://{target}", tmp_path / "here")
+    for key in "ab":
+        output.publish_one(report(tmp_path / "here", {"page-0001.html": key}))
+    assert (target / "report" / "page-0001.html").read_text() == "b"
+    assert (target / "report.html").read_text() == "page-0001.html"

@@ -34,16 +34,17 @@ def forget_all(session: Session, targets: Sequence[str], out: Path | None) -> in
         return Outcome(f"{path}: {said}", files=erased)
 
     def report_again(failures: Sequence[Failure]) -> None:
+        from stills.render.report import erase_report
+
         for folder in {folder for folder in jobs.values() if folder is not None and folder.is_dir()}:
-            report = folder / "report.html"
             if (folder / "tables").is_dir():
                 from stills.jobs.tables import write_tables
 
                 write_tables(folder)  # they would go on telling of who was forgotten
             if results_in(folder):
                 stills.render_report(folder)
-            elif report.exists():
-                report.unlink()  # it would go on showing who was forgotten
+            else:
+                erase_report(folder)  # it would go on showing who was forgotten
 
     return run_each(session, inputs, forget, after=report_again)
 

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,11 +82,58 @@ class RemoteOutput:
         return [f"{self.name}/{inside[path]}" for path in files]
 
     def publish_one(self, path: Path) -> str:
-        """Upload a file that stands for itself, such as the report; its address. Raises ``OutputError``."""
+        """Upload a file that stands for itself, or the report with its pages; its address. Raises ``OutputError``."""
+        from stills.render.report import REPORT_NAME
+
         fs, root = self._store()
         name = path.relative_to(self.folder).as_posix()
-        self._put(fs, path, f"{root}/{name}")
+        if name == REPORT_NAME:
+            self._publish_report(fs, root, path)
+        else:
+            self._put(fs, path, f"{root}/{name}")
         return f"{self.name}/{name}"
+
+    def _publish_report(self, fs: Any, root: str, path: Path) -> None:
+        """Upload the pages that are not there yet, then the report; pages that it has no more go.
+
+        The list of pages at the address always names all that are there, each with its key only while it is whole. So
+        an upload that was broken off, or somebody else's, is found out by the next one.
+        """
+        from stills.render.report_results import PAGES
+        from stills.render.report_state import LIST, Listed, list_json, listed_pages
+
+        there = self._listed(fs, f"{root}/{LIST.as_posix()}")
+        pages = {page.name: page.key for page in listed_pages(path.parent)}
+
+        def note(keys: Mapping[str, str]) -> None:
+            listed = [Listed(name, key) for name, key in sorted(keys.items())]
+            self._write(fs, f"{root}/{LIST.as_posix()}", list_json(listed))
+
+        changed = [name for name, key in pages.items() if there.get(name) != key]
+        gone = [name for name in there if name not in pages]
+        if changed or gone:
+            note({**there, **pages, **dict.fromkeys([*changed, *gone], "")})
+        for name in changed:
+            self._put(fs, path.parent / PAGES / name, f"{root}/{PAGES}/{name}")
+        if changed:
+            note({**pages, **dict.fromkeys(gone, "")})
+        self._put(fs, path, f"{root}/{path.name}")
+        for name in gone:
+            self._remove(fs, f"{root}/{PAGES}/{name}")
+        if gone and pages:
+            note(pages)
+        elif gone:
+            self._remove(fs, f"{root}/{LIST.as_posix()}")
+
+    def _listed(self, fs: Any, target: str) -> dict[str, str]:
+        """The pages that the list at ``target`` names, with their keys."""
+        from stills.render.report_state import parse_list
+
+        try:
+            data: bytes = fs.cat_file(target)
+        except Exception:  # noqa: BLE001 - there is none, or it cannot be read: then all are uploaded
+            return {}
+        return {page.name: page.key for page in parse_list(data)}
 
     def _store(self) -> tuple[Any, str]:
         from stills.media.transports import open_store, remedy_for, unsupported
@@ -107,6 +154,12 @@ class RemoteOutput:
         self._do(lambda: fs.put_file(str(path), temporary))
         self._remove(fs, target)
         self._do(lambda: fs.mv(temporary, target))
+
+    def _write(self, fs: Any, target: str, data: bytes) -> None:
+        """Write a small file that may be seen half: whoever reads it takes that for none."""
+        if scheme_of(self.address) not in _WHOLE:
+            self._do(lambda: fs.makedirs(target.rpartition("/")[0], exist_ok=True))
+        self._do(lambda: fs.pipe_file(target, data))
 
     def _remove(self, fs: Any, target: str) -> None:
         def remove() -> None:

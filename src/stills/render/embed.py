@@ -23,6 +23,8 @@ _EDGES = ((150, 480), (600, 360), (2000, 240))
 """Longest edge of a thumbnail in pixels, by how many the page has: a report stays below some ten megabytes."""
 
 _SMALLEST_EDGE = 160
+_TINY = (80, 45)
+_TINY_QUALITY = 40
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +68,28 @@ def thumbnail(path: Path, edge: int, face: Sequence[float] | None = None) -> Thu
     return Thumbnail(_uri(image), image.width, image.height, zoom)
 
 
+def smaller_edges(edge: int) -> list[int]:
+    """What else to try, from large to small, where a page with thumbnails of ``edge`` is too large."""
+    return [one for one in (360, 240, _SMALLEST_EDGE, 96) if one < edge]
+
+
+def tiny(uri: str) -> str:
+    """A thumbnail's ``data:`` URI as one of some 500 bytes, for a row in a table; empty where there is none."""
+    from PIL import Image, features
+
+    if not uri:
+        return ""
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as opened:
+        opened.draft("RGB", _TINY)
+        image = opened.convert("RGB")
+    image.thumbnail(_TINY, Image.Resampling.BICUBIC)
+    if not features.check("webp"):
+        return _uri(image, quality=_TINY_QUALITY, optimize=True)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=_TINY_QUALITY)  # a JPEG's tables alone are larger
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
 def _enough(size: tuple[int, int], edge: int, face: Sequence[float] | None) -> tuple[int, int]:
     """The smallest size to decode at that leaves thumbnail and face as sharp as they can be."""
     scale = edge / max(size)
@@ -85,7 +109,9 @@ def _square(width: int, height: int, face: Sequence[float]) -> tuple[float, floa
     return left, above, left + side, above + side
 
 
-def _uri(image: Image) -> str:
+def _uri(image: Image, *, quality: int = _QUALITY, optimize: bool = False) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_QUALITY)  # a third larger than WebP, and made ten times as fast
+    image.save(
+        buffer, "JPEG", quality=quality, optimize=optimize
+    )  # a third larger than WebP, and made ten times as fast
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -28,7 +28,7 @@ _JOINERS = {"\u200c", "\u200d"}
 """Zero-width (non-)joiner: they shape Persian and Indic words and emoji; other format characters only deceive."""
 
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
-_TAKEN = {"report.html", ".stills", "across", "across.json"}
+_TAKEN = {"report.html", "report", ".stills", "across", "across.json"}
 """What stills itself writes into the output folder."""
 
 

@@ -46,6 +46,7 @@ class Section:
     href: str
     empty: str = ""
     people: list[PersonView] | None = None
+    people_number: int = 0
     cast: CastView | None = None
     frames: FramesView | None = None
     shots: ShotsView | None = None
@@ -73,7 +74,7 @@ class VideoView:
     @property
     def people_count(self) -> int:
         """How many people were found; the cast and the people of a video are the same ones."""
-        return max((len(section.people) for section in self.sections if section.people is not None), default=0)
+        return max((section.people_number for section in self.sections), default=0)
 
     @property
     def faces(self) -> list[PersonView]:
@@ -180,6 +181,7 @@ def _section(anchor: str, name: str, document: dict[str, Any], links: Links, edg
             href,
             "" if people else why_nobody(document),
             people=people,
+            people_number=len(document["people"]),
             cast=_cast(anchor, document, people, links, edge) if recipe == "cast" else None,
         )
     files = tuple(extra_files(document, links))

@@ -12,7 +12,7 @@ from stills.render.embed import Thumbnail
 from stills.render.metadata import clock
 from stills.render.view_attributes import attribute_words
 from stills.render.view_distribution import Distribution, film_distributions
-from stills.render.view_people import PersonView, color_of, left_out
+from stills.render.view_people import MOST_PEOPLE, PersonView, color_of, left_out
 from stills.render.view_pictures import Links, PictureView, picture_view
 from stills.render.view_words import Bar, count, length, percent, span
 
@@ -148,9 +148,9 @@ def cast_view(anchor: str, document: dict[str, Any], people: list[PersonView], l
 
     with ThreadPoolExecutor() as threads:  # nearly all of it is Pillow, which lets go of the interpreter
         posters = list(threads.map(poster_view, enumerate(document["posters"], 1)))
-    more = len(people) - MOST_PRESENT
+    more = len(document["people"]) - MOST_PRESENT
     return CastView(
-        title=f"The cast: {count(len(people), 'person', 'people')}",
+        title=f"The cast: {count(len(document['people']), 'person', 'people')}",
         summary=_summary(summary, duration),
         dropped=left_out(document),
         presence=_presence(anchor, document, duration) if duration > 0 else [],
@@ -281,7 +281,7 @@ def _face(anchor: str, face: dict[str, Any]) -> PosterFaceView:
         said += f" to person {int(nearest)}"
     return PosterFaceView(
         who="Stranger" if person is None else f"Person {int(person)}",
-        href="" if person is None else f"#{anchor}-p{int(person)}",
+        href="" if person is None or int(person) > MOST_PEOPLE else f"#{anchor}-p{int(person)}",
         color="" if person is None else color_of(int(person)),
         distance=said or "–",
         area=percent(float(face["area"])),

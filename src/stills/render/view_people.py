@@ -14,6 +14,9 @@ from stills.render.view_pictures import Links, PictureView, picture_view
 from stills.render.view_words import Bar, at, length, parts, percent, share, span, why
 
 MAX_RUNNERS_UP = 8
+MOST_PEOPLE = 400
+"""More of one result are not shown, but those who are on screen longest: a page must open."""
+
 _SPOKEN_SPANS = 6
 
 _LEFT_OUT = {
@@ -55,7 +58,7 @@ class PersonView:
 
 
 def people_views(anchor: str, document: dict[str, Any], links: Links, edge: int) -> list[PersonView]:
-    """A row for each of the ``people`` of a result."""
+    """A row for each of the ``people`` of a result, for :data:`MOST_PEOPLE` at most."""
     duration = float(document["video"]["duration"])
 
     def one_view(one: dict[str, Any]) -> PersonView:
@@ -63,7 +66,7 @@ def people_views(anchor: str, document: dict[str, Any], links: Links, edge: int)
         return _person(f"{anchor}-p{int(one['id'])}", one, color, duration, links, edge)
 
     with ThreadPoolExecutor() as threads:  # nearly all of it is Pillow, which lets go of the interpreter
-        return list(threads.map(one_view, document["people"]))
+        return list(threads.map(one_view, document["people"][:MOST_PEOPLE]))
 
 
 def why_nobody(document: dict[str, Any]) -> str:

@@ -28,10 +28,14 @@ class PictureView:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """From what a result names to files and links, for the results in ``out / folder``."""
+    """From what a result names to files and links, for the results in ``out / folder``.
+
+    ``back`` leads from the page to ``out``: ``"../"`` for one that is in a folder there.
+    """
 
     out: Path
     folder: str
+    back: str = ""
 
     def path(self, file: object) -> Path | None:
         """The named file; None where there is none, or where it is outside of the output folder."""
@@ -42,7 +46,7 @@ class Links:
 
     def href(self, file: str) -> str:
         """A relative link from the report, every odd character escaped, so that it is never taken for a scheme."""
-        return quote(os.fsencode(f"{self.folder}/{file}"), safe="/")
+        return quote(os.fsencode(f"{self.back}{self.folder}/{file}"), safe="/")
 
 
 def picture_count(document: object) -> int:
