@@ -92,6 +92,8 @@ def classify(error: StillsError, out: Path) -> tuple[ErrorClass, bool, bool]:  #
     match error:
         case OutputError():
             number = _number(error)
+            if number == errno.ENOENT and out.is_dir():  # somebody removed the folder of this one
+                return "transient", False, False
             one = number in _ONE_PLACE or (number in {errno.EACCES, errno.EPERM} and _writable(out))
             return ("input", False, False) if one and out.is_dir() else ("resource", True, False)
         case StateError() | ModelError() | DeviceError() | UsageError():
