@@ -28,7 +28,9 @@ class Nodes:
         ray_module()
         from ray.cluster_utils import Cluster
 
-        head = {**NODE, "num_cpus": 0, "include_dashboard": False, "temp_dir": str(folder)}
+        self._before = os.environ.get("RAY_TMPDIR")
+        os.environ["RAY_TMPDIR"] = str(folder)
+        head = {**NODE, "num_cpus": 0, "include_dashboard": False}
         self.cluster = Cluster(initialize_head=True, head_node_args=head)
         self.nodes: list[Any] = [self.add() for _ in range(count)]
 
@@ -54,6 +56,10 @@ class Nodes:
         self.cluster.shutdown()
         for process in started:
             process.wait(30)
+        if self._before is None:
+            del os.environ["RAY_TMPDIR"]
+        else:
+            os.environ["RAY_TMPDIR"] = self._before
 
 
 @contextlib.contextmanager

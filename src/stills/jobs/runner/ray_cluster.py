@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from stills.errors import StillsError, UsageError, WorkerError
+from stills.jobs.runner.ray_guard import Guard
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +60,10 @@ def ray_module() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which cluster: at ``address``, or without one of our own, with so many ``cpus`` and ``gpus``."""
+    """Which cluster: at ``address``, or without one of our own, with so many ``cpus``."""
 
     address: str | None
     cpus: int
-    gpus: int | None = None
 
 
 class Cluster:
@@ -77,6 +77,7 @@ class Cluster:
         self._ray = ray_module()
         self._wanted = wanted
         self._folder: tuple[Path, int] | None = None
+        self._guard: Guard | None = None
         self._ready, self._over = threading.Event(), threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._keep, name="stills-ray-cluster", daemon=True)
@@ -119,13 +120,17 @@ class Cluster:
 
     def _keep(self) -> None:
         """The thread's: connect, stay, disconnect."""
-        try:
-            self._connect()
-        except BaseException as error:  # noqa: BLE001 - whatever it is goes to the thread that waits for it
-            self._failure = error
-        self._ready.set()
-        if self._failure is None:
-            self._over.wait()
+        with _silent():
+            try:
+                self._connect()
+            except BaseException as error:  # noqa: BLE001 - whatever it is goes to the thread that waits for it
+                self._failure = error
+            self._ready.set()
+            if self._failure is None:
+                self._over.wait()
+            self._disconnect()
+
+    def _disconnect(self) -> None:
         started = self._processes()
         with suppress(Exception):  # its processes end in any case; what Ray has to say about it helps nobody
             self._ray.shutdown()
@@ -136,6 +141,8 @@ class Cluster:
             folder, lock = self._folder
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
+        if self._guard is not None:
+            self._guard.dismiss()
 
     def _processes(self) -> list[Any]:
         """What Ray started for us and does not wait for: without somebody who does, those stay as zombies."""
@@ -145,18 +152,21 @@ class Cluster:
 
     def _connect(self) -> None:
         talks = log.isEnabledFor(logging.DEBUG)
-        level = logging.INFO if talks else logging.ERROR
-        options: dict[str, Any] = {"log_to_driver": talks, "logging_level": level}
+        options: dict[str, Any] = {"log_to_driver": talks, "logging_level": logging.INFO if talks else logging.ERROR}
         if self._wanted.address is not None:
             self._ray.init(address=self._wanted.address, **options)
-            return
+        else:
+            self._start(options)
+
+    def _start(self, options: dict[str, Any]) -> None:
+        """Start a cluster on this machine."""
         sweep()
         self._folder = _own_folder()
+        self._guard = Guard(self._folder[0])
         with _python_path():
             self._ray.init(
                 address="local",
                 num_cpus=self._wanted.cpus,
-                num_gpus=self._wanted.gpus,
                 include_dashboard=False,
                 object_store_memory=_store_bytes(),
                 _memory=10**13,  # our own limits hold there, as without Ray
@@ -167,13 +177,15 @@ class Cluster:
     def _explained(self, error: BaseException) -> StillsError:
         """What went wrong, in one line."""
         said = " ".join(str(error).split())
-        if "ersion mismatch" in said:
+        if "ould not find any running" in said:
+            what, remedy = "no Ray cluster runs on this machine", "start one with `ray start --head`, or give HEAD:PORT"
+        elif "ersion mismatch" in said:
             what = f"{self._name} has other versions than this process: {said}"
             remedy = "install the same versions of Python, Ray and stills everywhere"
         elif self.address is None:
             what, remedy = f"no local Ray cluster can be started: {said}", "see whether --runner local works"
         elif isinstance(error, ConnectionError) or "node" in said:
-            what = f"this machine is no node of {self._name[4:]}: {said}"
+            what = f"this machine is no node of {self._name}: {said}"
             remedy = f"run `ray start --address={self.address} --num-cpus=0` here first"
         else:
             what, remedy = f"{self._name} cannot be used: {said}", "see that it runs"
@@ -247,6 +259,22 @@ def _python_path() -> Iterator[None]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep Ray from printing what happens to its nodes, at length and in colours, unless everything is to be said."""
+    worker: Any = sys.modules.get("ray._private.worker")
+    name = "print_to_stdstream"
+    if log.isEnabledFor(logging.DEBUG) or not hasattr(worker, name):  # no API of Ray's, so it may be gone some day
+        yield
+        return
+    printing = getattr(worker, name)
+    setattr(worker, name, lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        setattr(worker, name, printing)
 
 
 def _store_bytes() -> int:

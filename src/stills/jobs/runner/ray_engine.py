@@ -239,7 +239,7 @@ class Engine:
         """The actor that had ``task`` is gone: have it done elsewhere, or blame it."""
         losses = run.losses.setdefault(id(task), [])
         losses.append(loss)
-        log.info("a worker was lost%s (%s); its task runs again", " with its node" * loss.with_node, loss.said)
+        log.info("a worker was lost%s (%s); its task runs again", ", and not by itself" * loss.with_node, loss.said)
         error = verdict(task, losses)
         if error is None:
             run.pending.appendleft(task)

@@ -18,7 +18,8 @@ LIVES = 3
 NODES = 8
 """Nodes that it may lose: those are not its fault, but there has to be an end."""
 
-_OUT_OF_MEMORY = ("OutOfMemory", "memory pressure", "running low on memory", "OOM")
+_OUT_OF_MEMORY = ("NODE_OUT_OF_MEMORY", "node running low on memory")
+_ADVICE = " Some common causes include"  # what follows are guesses
 
 
 class RayRun(Run):
@@ -41,13 +42,14 @@ class Loss:
 
     @classmethod
     def of(cls, error: BaseException) -> Loss:
-        """What Ray's ``error`` means."""
+        """What Ray's ``error`` means: an actor whose process ended is dead, one whose node did cannot be reached."""
         said = str(error)
         lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("\t")]
-        with_node = "node" in said.lower() and any(word in said.lower() for word in ("node died", "node is dead",
-            "node was terminated", "node has died", "node failure", "terminated node", "dead node"))  # fmt: skip
-        memory = type(error).__name__ == "OutOfMemoryError" or any(word in said for word in _OUT_OF_MEMORY)
-        return cls(lines[-1] if lines else type(error).__name__, with_node, memory)
+        kind = type(error).__name__
+        died = kind == "ActorDiedError" and "worker process has died" in said
+        memory = kind == "OutOfMemoryError" or any(word in said for word in _OUT_OF_MEMORY)
+        what = lines[-1].partition(_ADVICE)[0] if lines else kind
+        return cls(what, with_node=not died and not memory, memory=memory)
 
 
 def verdict(task: Task, losses: list[Loss]) -> StillsError | None:
