@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import command
 import stills
 from films import empty_film, face_film
 from otlp_receiver import Receiver, receiving
@@ -162,3 +163,27 @@ def test_a_batch_is_watched_too(tmp_path: Path) -> None:
     assert after["stills_queue_depth{state=done}"] == 1
     assert after["stills_queue_depth{state=pending}"] == 0
     assert after["stills_run_active"] == 0
+
+
+def test_one_video_by_itself_is_watched_too(tmp_path: Path) -> None:
+    empty_film(tmp_path / "a.mp4")
+    (tmp_path / "broken.mp4").write_bytes(b"no video" * 100)
+    ways = ["--metrics-file", str(tmp_path / "stills.prom"), "-o", str(tmp_path / "out")]
+    environment = dict(STILLS_CACHE_DIR=str(tmp_path / "cache"))
+    done = command.stills("keyframes", str(tmp_path / "a.mp4"), *ways, env=environment)
+    assert done.code == 0, done.err
+    after = read((tmp_path / "stills.prom").read_text())
+    assert after["stills_videos_total{recipe=keyframes,status=done}"] == 1
+    assert after["stills_frames_decoded_total"] > 0
+    assert after["stills_stage_seconds_count{stage=save}"] == 1
+    done = command.stills("keyframes", str(tmp_path / "broken.mp4"), *ways, env=environment)
+    assert done.code == 1
+    after = read((tmp_path / "stills.prom").read_text())
+    assert after["stills_failures_total{class=corrupt,code=not-a-video,recipe=keyframes}"] == 1
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        done = command.stills("keyframes", str(tmp_path / "a.mp4"), "--metrics-port", port, *ways, env=environment)
+    assert done.code == 2
+    assert f"port {port}: another program" in done.err

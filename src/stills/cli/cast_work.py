@@ -31,7 +31,7 @@ def find_cast(
     def ask(path: str, **how: Any) -> CastResult:
         return stills.cast(path, posters=posters, **how)
 
-    return write_results(session, videos, out, workers, ask=ask, tell=tell_cast)
+    return write_results(session, videos, out, workers, recipe="cast", ask=ask, tell=tell_cast)
 
 
 def tell_cast(path: str, result: CastResult, files: Sequence[Path | str], folder: Path) -> Outcome:

@@ -25,7 +25,7 @@ def find_keyframes(
 ) -> int:
     """Write the key frames of every video, with results and the report, into ``out``; the exit code."""
     tell = partial(tell_keyframes, explained=explained)
-    return write_results(session, videos, out, workers, ask=stills.keyframes, tell=tell)
+    return write_results(session, videos, out, workers, recipe="keyframes", ask=stills.keyframes, tell=tell)
 
 
 def find_thumbnails(
@@ -33,7 +33,7 @@ def find_thumbnails(
 ) -> int:
     """Write the best thumbnails of every video, with results and the report, into ``out``; the exit code."""
     tell = partial(tell_thumbnails, explained=explained)
-    return write_results(session, videos, out, workers, ask=stills.thumbnails, tell=tell)
+    return write_results(session, videos, out, workers, recipe="thumbnails", ask=stills.thumbnails, tell=tell)
 
 
 def tell_keyframes(

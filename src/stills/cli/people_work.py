@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def find_people(session: Session, videos: Sequence[Input], out: Path, workers: Pool | None = None) -> int:
     """Find the people of every video, write pictures, results and the report into ``out``; the exit code."""
-    return write_results(session, videos, out, workers, ask=stills.people, tell=tell_people)
+    return write_results(session, videos, out, workers, recipe="people", ask=stills.people, tell=tell_people)
 
 
 def tell_people(path: str, result: PeopleResult, files: Sequence[Path | str], folder: Path) -> Outcome:

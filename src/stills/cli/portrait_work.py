@@ -35,7 +35,7 @@ def find_portraits(
 ) -> int:
     """Write the portrait of every video, with results and the report, into ``out``; the exit code."""
     tell = partial(tell_portrait, explained=explained)
-    return write_results(session, videos, out, workers, ask=stills.portrait, tell=tell)
+    return write_results(session, videos, out, workers, recipe="portrait", ask=stills.portrait, tell=tell)
 
 
 def tell_portrait(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +15,10 @@ from stills.cli.inputs import Input
 from stills.cli.run import Failure, Outcome, check_out, run_each
 from stills.cli.say import clock
 from stills.cli.session import Session
+from stills.cli.watching import Watched
 from stills.files import atomic_write, ensure_folder, remove_file
+from stills.jobs.watch import VideoWatch
+from stills.jobs.watch.opening import open_watch
 from stills.media.sandbox import Pool
 from stills.render.names import folder_names
 from stills.render.report import FAILURES
@@ -39,9 +43,19 @@ def output_names(videos: Sequence[Input]) -> dict[str, str]:
 
 
 def write_results(
-    session: Session, videos: Sequence[Input], out: Path, workers: Pool | None, *, ask: Ask[R], tell: Tell[R]
+    session: Session,
+    videos: Sequence[Input],
+    out: Path,
+    workers: Pool | None,
+    *,
+    recipe: str,
+    ask: Ask[R],
+    tell: Tell[R],
 ) -> int:
-    """Ask about every video, write pictures, results and the report into ``out``; the exit code."""
+    """Ask about every video, write pictures, results and the report into ``out``; the exit code.
+
+    ``recipe`` is what ``ask`` is called in metrics and traces.
+    """
     check_out(out)
     names = output_names(videos)
 
@@ -50,12 +64,21 @@ def write_results(
         results = (path for path in out.glob("*/*.json") if not path.parent.name.startswith("."))
         return None if next(results, None) is None else stills.render_report(out)
 
-    with stills.Scanner(session.settings, workers) as scanner:
+    watching = closing(open_watch(session.settings, out=out))
+    with watching as watch, stills.Scanner(session.settings, workers) as scanner:
+        watched = Watched(watch, scanner, recipe, out)
 
         def work(path: str, on_progress: ProgressCallback, cancel: CancelToken) -> Outcome:
-            result = ask(path, settings=session.settings, scanner=scanner, on_progress=on_progress, cancel=cancel)
-            files = result.save(out, name=names[path], on_progress=on_progress, cancel=cancel)
-            return tell(path, result, files, out / names[path])
+            def answer(video: VideoWatch) -> Outcome:
+                with video.stage("answer"):
+                    result = ask(
+                        path, settings=session.settings, scanner=scanner, on_progress=on_progress, cancel=cancel
+                    )
+                with video.stage("save"):
+                    files = result.save(out, name=names[path], on_progress=on_progress, cancel=cancel)
+                return tell(path, result, files, out / names[path])
+
+            return watched.do(path, answer)
 
         return run_each(session, videos, work, after=report, always=True)
 
