@@ -169,7 +169,7 @@ def test_one_video_by_itself_is_watched_too(tmp_path: Path) -> None:
     empty_film(tmp_path / "a.mp4")
     (tmp_path / "broken.mp4").write_bytes(b"no video" * 100)
     ways = ["--metrics-file", str(tmp_path / "stills.prom"), "-o", str(tmp_path / "out")]
-    environment = dict(STILLS_CACHE_DIR=str(tmp_path / "cache"))
+    environment = {"STILLS_CACHE_DIR": str(tmp_path / "cache")}
     done = command.stills("keyframes", str(tmp_path / "a.mp4"), *ways, env=environment)
     assert done.code == 0, done.err
     after = read((tmp_path / "stills.prom").read_text())
