@@ -62,7 +62,7 @@ On [many videos](libraries.md) several are under way at once, so their events mi
 | `left` | `message`: left for later, by somebody else or the next run |
 | `result` | `kept`: done before, and not again; `what`: `new`, `changed`, `resume`, …; `reasons` for `changed`; `attempt` |
 | `error` | `status`: `failed` or `quarantined`; `error_class`; `attempt`; `kept`: it failed before, and was not tried again |
-| `summary` | `kept`, `quarantined`, `left`; `library`: how many videos it has by state |
+| `summary` | `quarantined` (of those `failed`), `kept`, `left`; `library`: how many videos it has by state |
 
 With `--dry-run` a `result` has `what`, `reasons`, `cached`, `duration`, `seconds` and `bytes` (the estimate) and `out`, the
 `summary` their sums, and `measured`: whether the estimate goes by earlier results.

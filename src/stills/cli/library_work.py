@@ -217,7 +217,8 @@ def _sum_up(session: Session, teller: _Teller, done: LibraryResult | None, *, st
     report = None if done is None or done.report is None else public_text(str(done.report))
     session.events.emit(
         "summary", inputs=teller.inputs, done=counts["done"] + counts["partial"], nothing=counts["nothing"],
-        failed=counts["failed"], kept=counts["kept"], quarantined=counts["quarantined"], left=counts["left"],
+        failed=counts["failed"] + counts["quarantined"], quarantined=counts["quarantined"], kept=counts["kept"],
+        left=counts["left"],
         interrupted=interrupted, exit_code=code, report=report,
         library=None if done is None else _library(done),
     )  # fmt: skip
