@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+import stills
 from stills.jobs.watch import labels
 from stills.jobs.watch.metrics import Metrics
 
@@ -214,6 +215,18 @@ def test_the_example_of_a_log_line_is_one() -> None:
     for name in ("run", "video", "attempt", "segment"):
         assert name in fields
         assert f"| `{name}` |" in page
+
+
+def test_the_example_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    page = (FOLDER / "running.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    films = tmp_path / "films"
+    films.mkdir()
+    (films / "text.mp4").write_bytes(b"this is no video " * 100)
+    monkeypatch.chdir(tmp_path)
+    stills.library([films], "OUT", recipe="keyframes", workers=1, settle=0, cache_dir=tmp_path / "cache")
+    exec(code.replace('"bug"', '"corrupt"'), {})  # noqa: S102 - our own page
+    assert "text.mp4" in capsys.readouterr().out
 
 
 def test_the_manifest_for_kubernetes_is_yaml() -> None:
