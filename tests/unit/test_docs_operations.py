@@ -217,6 +217,7 @@ def test_the_example_of_a_log_line_is_one() -> None:
         assert f"| `{name}` |" in page
 
 
+@pytest.mark.slow
 def test_the_example_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     page = (FOLDER / "running.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
