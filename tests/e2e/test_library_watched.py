@@ -185,5 +185,8 @@ def test_one_video_by_itself_is_watched_too(tmp_path: Path) -> None:
         other.listen()
         port = str(other.getsockname()[1])
         done = command.stills("keyframes", str(tmp_path / "a.mp4"), "--metrics-port", port, *ways, env=environment)
-    assert done.code == 2
-    assert f"port {port}: another program" in done.err
+        many = command.stills("keyframes", str(tmp_path), "--metrics-port", port, *ways, env=environment)
+    for refused in (done, many):
+        assert refused.code == 2
+        assert len(refused.errors) == 1
+        assert f"port {port}: another program" in refused.err

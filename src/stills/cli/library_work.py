@@ -28,7 +28,7 @@ from stills.cli.run import (
 )
 from stills.cli.say import count, line, log, note, report_error
 from stills.cli.session import Session
-from stills.errors import CancelledError, StillsError
+from stills.errors import CancelledError, StillsError, UsageError
 from stills.jobs.library.types import ENDED
 from stills.jobs.outputs import public_text
 
@@ -73,6 +73,8 @@ def run_library(
         except (CancelledError, KeyboardInterrupt):
             done = None
         except StillsError as error:
+            if isinstance(error, UsageError) and not teller.inputs:
+                raise  # the call itself is wrong, and nothing was started
             with view.paused():
                 report_error(error)
             session.events.error(error, path=None)
