@@ -60,12 +60,12 @@ On [many videos](libraries.md) several are under way at once, so their events mi
 | --- | --- |
 | `again` | `code`, `message`, `error_class`, `attempt`, `retry_in`: this try failed, another one follows |
 | `left` | `message`: left for later, by somebody else or the next run |
-| `result` | `kept`: done before, and not again; `what`: `new`, `changed`, `resume`, …; `reasons` for `changed`; `attempt` |
-| `error` | `status`: `failed` or `quarantined`; `error_class`; `attempt`; `kept`: it failed before, and was not tried again |
+| `result` | `kept`: done before, not again; `what`: `new`, `changed`, `resume`, …; `reasons` for `changed`; `attempt` |
+| `error` | `status`: `failed` or `quarantined`; `error_class`; `attempt`; `kept`: failed before, not tried again |
 | `summary` | `quarantined` (of those `failed`), `kept`, `left`; `library`: how many videos it has by state |
 
-With `--dry-run` a `result` has `what`, `reasons`, `cached`, `duration`, `seconds` and `bytes` (the estimate) and `out`, the
-`summary` their sums, and `measured`: whether the estimate goes by earlier results.
+With `--dry-run` a `result` has `what`, `reasons`, `cached`, `duration`, `seconds` and `bytes` (the estimate) and `out`,
+the `summary` their sums, and `measured`: whether the estimate goes by earlier results.
 """
 
 SETTINGS = """

@@ -59,10 +59,9 @@ def write_results(
     check_out(out)
     names = output_names(videos)
 
-    def report(failures: Sequence[Failure]) -> Path | None:
+    def report(failures: Sequence[Failure]) -> Path:
         keep_failures(out, failures, [video.name for video in videos])
-        results = (path for path in out.glob("*/*.json") if not path.parent.name.startswith("."))
-        return None if next(results, None) is None else stills.render_report(out)
+        return stills.render_report(out)
 
     watching = closing(open_watch(session.settings, out=out))
     with watching as watch, stills.Scanner(session.settings, workers) as scanner:
@@ -80,7 +79,7 @@ def write_results(
 
             return watched.do(path, answer)
 
-        return run_each(session, videos, work, after=report, always=True)
+        return run_each(session, videos, work, after=report)
 
 
 def explain(

@@ -55,7 +55,7 @@ class Failure:
 
 
 After = Callable[[Sequence[Failure]], Path | None]
-"""Called once in the end, with what failed; returns what to look at, if anything."""
+"""Called once in the end, with what failed, if any input gave something; returns what to look at, if anything."""
 
 
 @dataclass(slots=True)
@@ -79,9 +79,7 @@ class _Tally:
         return EXIT_NOTHING if self.empty and not self.done else 0
 
 
-def run_each(
-    session: Session, inputs: Sequence[Input], work: Work, *, after: After | None = None, always: bool = False
-) -> int:
+def run_each(session: Session, inputs: Sequence[Input], work: Work, *, after: After | None = None) -> int:
     """Do ``work`` for every input and return the exit code.
 
     A failing input is reported and the next one starts; a retryable failure is tried again as the settings say. The
@@ -92,7 +90,6 @@ def run_each(
         inputs: From :func:`stills.cli.inputs.expand`.
         work: One input's work; it may raise any :class:`~stills.errors.StillsError`.
         after: See :data:`After`.
-        always: Call it even where no input gave anything.
     """
     tally = _Tally()
     with cancel_on_signals() as token, ProgressView(len(inputs), session.events, quiet=session.quiet) as view:
@@ -120,8 +117,7 @@ def run_each(
                 tally.empty += not outcome.found
                 with view.paused():
                     tell_outcome(session, item.name, outcome)
-        wanted = always or tally.done or tally.empty
-        look_at = _afterwards(session, tally, after) if after and wanted else None
+        look_at = _afterwards(session, tally, after) if after and (tally.done or tally.empty) else None
     return _sum_up(session, tally, len(inputs), look_at)
 
 
