@@ -54,6 +54,7 @@ class Heard:
         self.outcomes: list[VideoOutcome] = []
         self.started: list[str] = []
         self.notes: list[str] = []
+        self.result: Any = None
 
     @property
     def callbacks(self) -> dict[str, Any]:

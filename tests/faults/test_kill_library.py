@@ -52,7 +52,7 @@ def test_killed_at_ten_moments_it_ends_as_if_nothing_had_been(
     films: Path, whole: tuple[dict[str, Any], float], database: Backend, tmp_path: Path
 ) -> None:
     expected, seconds = whole
-    moments = random.Random(5)  # noqa: S311 - so that a failure can be had again
+    moments = random.Random(5)
     cache, diary = tmp_path / "cache", tmp_path / "diary"
     options = {**QUICK, "cache_dir": cache, "jobs.database": database.url}
     killed = 0

@@ -44,7 +44,7 @@ class Failures:
     def keep(self, state: Patient) -> None:
         """Write them down. Raises ``OutputError``, and what the store raises."""
         listed: dict[str, Mapping[str, Any]] = dict(self._noted)
-        for failure in itertools.islice(state.store.failures(), SHOWN):
+        for failure in state.ask(lambda store: list(itertools.islice(store.failures(), SHOWN))):
             if len(listed) >= SHOWN:
                 break
             message, _, remedy = failure.message.partition(" — ")

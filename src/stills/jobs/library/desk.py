@@ -23,6 +23,7 @@ GROWING_S = 180.0
 _ASK_S = 1.0
 """How often the store is asked for work while there is none: other runs' leases run out unseen."""
 _LOOK_S = 0.5
+_GONE_S = 5.0
 _QUICK_S = 0.25
 """Claims that are used up faster than this are taken several at once: a transaction costs what a tiny video does."""
 _MOST = 16
@@ -201,6 +202,8 @@ class Desk:
             return True
         now = time.monotonic()
         with self._changed:
+            # One whose time has come, and which is not to be had, was taken by another run that shares the work.
+            self._retries = {video: due for video, due in self._retries.items() if due > now - _GONE_S}
             others = counts.running > len(self._held)
             here = any(video not in self._growing for video in self._held)
             if others or here or self._retries:
@@ -235,7 +238,7 @@ class Heart:
                 self._tell_depth()
             except CancelledError:
                 continue
-            except StillsError as error:
+            except Exception as error:  # noqa: BLE001 - without a heart the leases run out
                 self._job.ending.fail(error)
         with contextlib.suppress(StillsError):  # how it ended, for whoever looks afterwards
             self._tell_depth()

@@ -157,10 +157,10 @@ class _Running:
             how = "failed"
             raise
         finally:
+            job.relay.close()
             job.ending.cancel()
             heart.stop()
-            with contextlib.suppress(StillsError):  # then its lease runs out
-                job.state.store.end_run(job.run, how)
+            _end(job.state.store, job.run, how)
             beating.join(_PATIENCE_S)
 
     def _work(self, layers: frozenset[Layer], feeding: threading.Thread) -> None:
@@ -208,9 +208,9 @@ class _Running:
         """Say what is left, keep the failures, write the report."""
         job, desk = self.job, self.desk
         assert desk is not None  # noqa: S101 - made before
-        store, rest = job.state.store, desk.queued - desk.ended
+        rest = desk.queued - desk.ended
         if job.settings.jobs.share:  # others ended some of them
-            rest = min(rest, store.counts(job.run).left)
+            rest = min(rest, job.state.ask(lambda store: store.counts(job.run)).left)
         for name in () if interrupted else desk.growing:
             rest -= 1
             job.watch.counted(job.recipe.name, "left")
@@ -221,7 +221,7 @@ class _Running:
             counts["left"] = counts.get("left", 0) + rest
         self.failures.keep(job.state)
         report = None if interrupted else write_report(job.place, new=job.relay.worked > 0)
-        library = store.counts()
+        library = job.state.ask(lambda store: store.counts())
         return LibraryResult(job.place.folder, job.recipe.name, counts, library, report, interrupted)
 
 
@@ -230,6 +230,10 @@ def _begin(
 ) -> Run | None:
     """A new run, once it may begin; ``None`` where it was cancelled while it waited."""
     jobs, said = settings.jobs, ""
+    for where, owed, how in list(_owed):
+        if where == store.shown:
+            _owed.remove((where, owed, how))
+            _end(store, owed, how)
     while True:
         try:
             return store.begin_run(command, lease_s=jobs.lease, shared=jobs.share)
@@ -241,6 +245,19 @@ def _begin(
                 _say(f"{said}; waiting for it to end", on_note)
             if cancel.wait(_WAIT_S):
                 return None
+
+
+_owed: list[tuple[str, Run, str]] = []
+"""Runs of this process whose end could not be written, as the disk was full: the next one writes it first."""
+
+
+def _end(store: Store, run: Run, how: str) -> None:
+    """Write that a run is over. Where that cannot be, others see it when its process or its lease has ended."""
+    try:
+        store.end_run(run, how)
+    except StillsError as error:
+        _log.info("the end of the run cannot be written: %s", error)
+        _owed.append((store.shown, run, how))
 
 
 def _say(text: str, on_note: Callable[[str], None] | None) -> None:

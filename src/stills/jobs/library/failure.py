@@ -91,11 +91,7 @@ def classify(error: StillsError, out: Path) -> tuple[ErrorClass, bool, bool]:  #
     """The class of ``error``, whether it ends the run, and whether it may be for want of workers."""
     match error:
         case OutputError():
-            number = _number(error)
-            if number == errno.ENOENT and out.is_dir():  # somebody removed the folder of this one
-                return "transient", False, False
-            one = number in _ONE_PLACE or (number in {errno.EACCES, errno.EPERM} and _writable(out))
-            return ("input", False, False) if one and out.is_dir() else ("resource", True, False)
+            return _unwritten(_number(error), out)
         case StateError() | ModelError() | DeviceError() | UsageError():
             return "resource", True, False
         case RepeatedCrashError():
@@ -118,6 +114,14 @@ def classify(error: StillsError, out: Path) -> tuple[ErrorClass, bool, bool]:  #
             return ("corrupt" if error.code == "not-a-video" else "input"), False, False
         case _:
             return "bug", False, False
+
+
+def _unwritten(number: int | None, out: Path) -> tuple[ErrorClass, bool, bool]:
+    """The same for an output that could not be written, by the system's number of why."""
+    if number == errno.ENOENT and out.is_dir():  # somebody removed the folder of this one
+        return "transient", False, False
+    one = number in _ONE_PLACE or (number in {errno.EACCES, errno.EPERM} and _writable(out))
+    return ("input", False, False) if one and out.is_dir() else ("resource", True, False)
 
 
 def _foreign(error: Exception, out: Path, *, failures: int, retries: int, delay: float) -> Verdict:

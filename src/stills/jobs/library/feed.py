@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stills.addresses import public_name
 from stills.errors import InputError, StillsError
@@ -101,19 +100,22 @@ class Feeder:
         if not inputs:
             return
         job = self._job
-        folders = name_folders(job.state, job.place.folder, [one.path for one in inputs])
+        name_folders(job.state, job.place.folder, [one.path for one in inputs])
         with self._desk.intake:
             decisions = self._decide(inputs, everything=not job.settings.scan.resume)
+            kept = [decision.video for decision in decisions if decision.what == "done" and decision.video is not None]
+            results = job.state.ask(lambda store: store.results_of(kept)) if kept else {}
             lost = [
-                place
-                for place, (decision, folder) in enumerate(zip(decisions, folders, strict=True))
-                if decision.what == "done" and not self._is_there(folder)
+                number
+                for number, decision in enumerate(decisions)
+                if decision.what == "done" and not self._is_there(results.get(decision.video or 0))
             ]
             if lost:  # somebody removed their results
-                for place, decision in zip(lost, self._decide([inputs[i] for i in lost], everything=True), strict=True):
-                    decisions[place] = decision
+                fresh = self._decide([inputs[number] for number in lost], everything=True)
+                for number, decision in zip(lost, fresh, strict=True):
+                    decisions[number] = decision
             self._note(inputs, decisions)
-        self._tell(inputs, folders, decisions)
+        self._tell(inputs, decisions, results)
 
     def _note(self, inputs: Sequence[_Input], decisions: Sequence[Decision]) -> None:
         """Keep what the work needs to know of what was queued."""
@@ -131,25 +133,23 @@ class Feeder:
         rows = [job.row(one.path, one.seen) for one in inputs]
         return job.state.ask(lambda store: store.add_videos(job.run, rows, again=self._again, everything=everything))
 
-    def _is_there(self, folder: str) -> bool:
-        """Whether the result in ``folder`` still is. What lies behind an address is not asked about."""
-        place = self._job.place
-        return place.remote is not None or (place.folder / folder / f"{self._job.recipe.name}.json").is_file()
+    def _is_there(self, result: Result | None) -> bool:
+        """Whether what came out still is, if anything did. What lies behind an address is not asked about."""
+        place, file = self._job.place, None if result is None else result.result.get("file")
+        return place.remote is not None or file is None or (place.folder / str(file)).is_file()
 
-    def _tell(self, inputs: Sequence[_Input], folders: Sequence[str], decisions: Sequence[Decision]) -> None:
+    def _tell(self, inputs: Sequence[_Input], decisions: Sequence[Decision], results: Mapping[int, Result]) -> None:
         """Say what is not queued."""
         state = self._job.state
-        kept = [d.video for d in decisions if d.what == "done" and d.video is not None]
         bad = [d.video for d in decisions if d.what in {"failed", "quarantined"} and d.video is not None]
-        results = state.ask(lambda store: store.results_of(kept)) if kept else {}
         videos = state.ask(lambda store: store.videos_of(bad)) if bad else {}
-        for one, folder, decision in zip(inputs, folders, decisions, strict=True):
+        for one, decision in zip(inputs, decisions, strict=True):
             if decision.queued or decision.video is None:
                 continue
             if decision.what == "running":
                 self._elsewhere(one, decision)
             elif decision.what == "done":
-                self._kept(one, folder, decision, results.get(decision.video))
+                self._kept(one, decision, results.get(decision.video))
             else:
                 self._given_up(one, decision, videos.get(decision.video))
 
@@ -159,14 +159,13 @@ class Feeder:
             self._job.watch.counted(decision.recipe, "left")
             self._job.relay.outcome(VideoOutcome(one.name, "left", "running"))
 
-    def _kept(self, one: _Input, folder: str, decision: Decision, result: Result | None) -> None:
+    def _kept(self, one: _Input, decision: Decision, result: Result | None) -> None:
         place, noted = self._job.place, {} if result is None else dict(result.result)
-        where = place.name(folder)
-        name = f"{decision.recipe}.json"
-        file = where / name if isinstance(where, Path) else f"{where}/{name}"
+        folder = place.folder / str(noted["folder"]) if "folder" in noted else None
+        files = (place.name(str(noted["file"])),) if "file" in noted else ()
         self._job.watch.counted(decision.recipe, "kept")
         self._job.relay.outcome(
-            VideoOutcome(one.name, "kept", "done", folder=place.folder / folder, files=(file,), noted=noted, attempt=0)
+            VideoOutcome(one.name, "kept", "done", folder=folder, files=files, noted=noted, attempt=0)
         )
 
     def _given_up(self, one: _Input, decision: Decision, video: Video | None) -> None:

@@ -36,9 +36,9 @@ class Place:
                 remedy="leave it alone meanwhile, and run again",
             )
 
-    def name(self, folder: str) -> Path | str:
-        """What to call a folder in it."""
-        return self.folder / folder if self.remote is None else f"{self.remote.name}/{folder}"
+    def name(self, inside: str) -> Path | str:
+        """Where a file in it is, for people: ``inside`` is its path from there."""
+        return self.folder / inside if self.remote is None else f"{self.remote.name}/{inside}"
 
 
 def open_place(out: str | os.PathLike[str], settings: Settings) -> Place:
