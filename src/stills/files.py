@@ -15,7 +15,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -74,7 +74,33 @@ def atomic_write(path: Path, data: bytes | Writer, *, durable: bool = True) -> P
     :class:`OutputError` (disk full, no permission, …); what ``data`` itself raises passes through. In every case of
     failure the old file, if any, stays as it was and no temporary file remains.
     """
-    sweep(path.parent)
+    staged = path.parent.name.startswith(TEMP_PREFIX)  # nobody but its maker looks into a staging folder
+    if not staged:
+        sweep(path.parent)
+    _write(path, data, durable=durable)
+    if durable and not staged:  # what is moved out of a staging folder is synced there
+        _sync(path)
+    return path
+
+
+def atomic_write_all(folder: Path, files: Mapping[str, bytes], *, durable: bool = True) -> None:
+    """Write ``files`` (names and contents) into ``folder`` as :func:`atomic_write` does one, in their order.
+
+    The last one appears only when all others are on the disk: where it is, they are. Syncs the folder twice, not once
+    for each file. Raises :class:`OutputError`; what was written before stays.
+    """
+    sweep(folder)
+    last = len(files) - 1
+    for place, (name, data) in enumerate(files.items()):
+        if durable and place == last > 0:
+            _sync(folder / name)
+        _write(folder / name, data, durable=durable)
+    if durable and files:
+        _sync(folder / name)
+
+
+def _write(path: Path, data: bytes | Writer, *, durable: bool) -> None:
+    """Write ``data`` beside ``path`` and rename it; the rename itself is not made durable."""
     descriptor, temporary = _open_temporary(path)
     try:
         # The file object keeps the lock until the rename is done, so no sweeper can take the file for a dead one.
@@ -90,15 +116,20 @@ def atomic_write(path: Path, data: bytes | Writer, *, durable: bool = True) -> P
                 os.replace(temporary, path)
         if sys.platform == "win32":  # an open file cannot be renamed there
             os.replace(temporary, path)
-        if durable:
-            _sync_folder(path.parent)
     except OSError as error:
         raise output_error(error, path) from error
     finally:
         # After a rename there is nothing of this name; after a failure there must not be either.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-    return path
+
+
+def _sync(path: Path) -> None:
+    """Make what was renamed to ``path``, and before in its folder, durable."""
+    try:
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise output_error(error, path) from error
 
 
 @contextlib.contextmanager
@@ -106,7 +137,8 @@ def staging(folder: Path) -> Iterator[Path]:
     """A new, empty folder inside ``folder`` to prepare files in; it is gone afterwards, with all that is left in it.
 
     Write into it with :func:`atomic_write`, then :func:`move` the files to where they belong: moving needs no space, so
-    a full disk is met before anything old was touched. Raises :class:`OutputError` where it cannot be made.
+    a full disk is met before anything old was touched; and it makes durable where they are. Raises :class:`OutputError`
+    where the folder cannot be made.
     """
     sweep(folder)
     while True:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,6 +144,24 @@ def test_flipped_bits_in_a_table_are_noticed_wherever_they_matter(store: IndexSt
             assert loaded is not None
             assert getattr(loaded, table) == getattr(index, table)
     assert noticed
+
+
+def test_rows_that_only_the_footer_lacks_are_noticed(store: IndexStore, index: Index):
+    file = saved(store, index) / "frames.parquet"
+    data = file.read_bytes()
+    rows = len(index.frames)
+    assert rows == pq.read_metadata(file).num_rows < 64  # so that a byte holds it, doubled (Thrift's zigzag)
+    noticed = 0
+    for place in [place for place, byte in enumerate(data) if byte == 2 * rows]:
+        file.write_bytes(data[:place] + bytes([2 * rows - 20]) + data[place + 1 :])
+        try:
+            loaded = store.load(index.content, index.parameters)
+        except IndexFormatError:
+            noticed += 1
+        else:
+            assert loaded is not None
+            assert loaded.frames == index.frames
+    assert noticed >= 2  # of the file, of its row group
 
 
 def test_an_index_of_another_version_is_none(store: IndexStore, index: Index):

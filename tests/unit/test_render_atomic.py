@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 import pytest
 
+from stills import files
 from stills.errors import OutputError
-from stills.files import TEMP_PREFIX, atomic_write, ensure_folder, move, staging, sweep
+from stills.files import TEMP_PREFIX, atomic_write, atomic_write_all, ensure_folder, move, staging, sweep
 
 needs_flock = pytest.mark.skipif(sys.platform == "win32", reason="dead leftovers are told by age there")
 
@@ -27,6 +28,39 @@ def test_writes_bytes_and_writers_and_replaces(tmp_path: Path) -> None:
     atomic_write(target, lambda file: file.write(b"two") and None)
     assert target.read_bytes() == b"two"
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_the_last_of_several_appears_when_the_others_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "c").write_bytes(b"old")
+    synced = []
+    monkeypatch.setattr(
+        files, "_sync_folder", lambda folder: synced.append({p.name: p.read_bytes() for p in folder.iterdir()})
+    )
+    atomic_write_all(tmp_path, {"a": b"1", "b": b"2", "c": b"3"})
+    assert synced == [{"a": b"1", "b": b"2", "c": b"old"}, {"a": b"1", "b": b"2", "c": b"3"}]
+    atomic_write_all(tmp_path, {"d": b"4"}, durable=False)
+    assert len(synced) == 2
+    assert (tmp_path / "d").read_bytes() == b"4"
+
+
+def test_of_several_those_before_a_failure_stay(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    with pytest.raises(OutputError):
+        atomic_write_all(tmp_path, {"a": b"1", "b": b"2", "c": b"3"})
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_what_is_moved_out_of_a_staging_folder_is_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = []
+    monkeypatch.setattr(files, "_sync_folder", synced.append)
+    with staging(tmp_path) as stage:
+        for name in ("a", "b"):
+            atomic_write(stage / name, name.encode())
+        assert synced == []
+        files.move_all(stage, tmp_path, ["a", "b"])
+    assert synced == [tmp_path]
 
 
 def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
