@@ -1,5 +1,6 @@
 """Colours: against NumPy references written from the standards, independent of swscale and OpenCV."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,6 +32,14 @@ def test_matrix_against_the_standard(space, kr, kb, full):
     planes = [rng.integers(16, 240, (40, 50), np.uint8) for _ in range(3)]
     expected = reference_rgb([plane.astype(float) for plane in planes], kr, kb, full)
     assert np.abs(color.yuv_to_rgb(planes, space, full) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (127, 33), (128, 7), (129, 50), (300, 301)])
+def test_a_picture_converted_in_strips_is_the_one_converted_whole(size):
+    rng = np.random.default_rng(2)
+    planes = [rng.integers(0, 256, (size[0], size[1] + 5), np.uint8)[:, : size[1]] for _ in range(3)]
+    matrix = color.yuv_to_bgr_matrix("bt709", False)[::-1]
+    assert np.array_equal(color.yuv_to_rgb(planes, "bt709", False), cv2.transform(cv2.merge(planes), matrix))
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -46,7 +46,7 @@ _BT2020_TO_BT709 = np.array(
 _local = threading.local()
 _Sample = TypeVar("_Sample", np.uint8, np.uint16)
 _Float = TypeVar("_Float", np.float32, np.float64)
-_STRIP = 128  # rows tone-mapped at a time: bounds the floats of an 8K picture to 36 MB
+_STRIP = 128  # rows converted at a time: bounds the floats of an 8K picture to 36 MB, keeps samples in the cache
 
 
 @lru_cache(maxsize=32)
@@ -80,7 +80,13 @@ def yuv_to_rgb(planes: Sequence[NDArray[np.uint8]], space: str, full_range: bool
     """Y, U, V (uint8, equal sizes) to R'G'B' (H, W, 3)."""
     import cv2
 
-    return np.asarray(cv2.transform(cv2.merge(list(planes)), yuv_to_bgr_matrix(space, full_range)[::-1]), np.uint8)
+    rgb = np.empty((*planes[0].shape, 3), np.uint8)
+    matrix = yuv_to_bgr_matrix(space, full_range)[::-1]
+    # Merged whole, the samples would leave the cache before they are looked at again: twice the time at 720p.
+    for top in range(0, len(rgb), _STRIP):
+        merged = cv2.merge([plane[top : top + _STRIP] for plane in planes])
+        cv2.transform(merged, matrix, dst=rgb[top : top + _STRIP])
+    return rgb
 
 
 def converted(frame: VideoFrame, target: str, space: str, full_range: bool) -> VideoFrame:

@@ -208,7 +208,9 @@ def encode(
         else:
             options["xmp"] = metadata.xmp()
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(buffer, picture_format.upper(), **options)
+    image = Image.new("RGB", (rgb.shape[1], rgb.shape[0]), None)  # not filled, as fromarray() would have it first
+    image.frombytes(np.ascontiguousarray(rgb).data)
+    image.save(buffer, picture_format.upper(), **options)
     return buffer.getvalue()
 
 
