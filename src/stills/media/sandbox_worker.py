@@ -32,6 +32,7 @@ _TIME_REMEDY = "the file may be damaged; allow more time with --frame-timeout or
 _NO_MEMORY_WORDS = ("bad_alloc", "Cannot allocate memory", "out of memory")  # C++, libc, and FFmpeg when they give up
 _RECYCLE = 0.8  # an idle worker above this share of its memory is replaced, lest the next task be blamed for it
 _GROWN = 1.2  # … but only if it grew by this much: a large baseline is not the fault of a task
+_LOOK_S = 0.05  # reading its memory takes longer than all else that is done for a worker in passing
 _MB = 1 << 20
 
 
@@ -51,6 +52,7 @@ class Worker:
         self._process: psutil.Process | None = None
         self._baseline = 0
         self._peak = 0
+        self._look_at = 0.0  # when its memory is to be looked at next
         self._first = self._seen = 0  # numbers of progress reports: before this task, newest known
         self._beat = self.started
         self._last: Any = None
@@ -152,18 +154,19 @@ class Worker:
 
     def trespass(self, limits: Limits) -> StillsError | None:
         """The limit that it broke, if any. Call :meth:`news` before."""
-        trim_log(self._log)
-        if self.state != "starting":
+        now = time.monotonic()
+        if self.state != "starting" and now >= self._look_at:
+            self._look_at = now + _LOOK_S
+            trim_log(self._log)
             resident = self._resident()
             self._peak = max(self._peak, resident)
             if limits.memory_mb is not None and resident > limits.memory_mb * _MB:
                 path = None if self.task is None else self.task.path
                 what = f"needed more than {limits.memory_mb:g} MiB of memory"
                 return MemoryLimitError(what, path=path, remedy=_MEMORY_REMEDY)
-        return self._overdue(limits)
+        return self._overdue(limits, now)
 
-    def _overdue(self, limits: Limits) -> DecodeTimeoutError | None:
-        now = time.monotonic()
+    def _overdue(self, limits: Limits, now: float) -> DecodeTimeoutError | None:
         ran, quiet = now - self.started, now - self._beat
         if self.state == "starting":
             if limits.start_s is not None and ran > limits.start_s:
