@@ -124,10 +124,12 @@ def measure(films: list[Path], settings: Settings, work: Path, threads: int, *, 
 
 
 def warm_up(settings: Settings, shared: SharedWorkers, work: Path) -> None:
-    """Have every worker started, with its models loaded: each scans a film of two frames, all at one time."""
+    """Have all imported, and every worker started with its models: each scans a film of two frames, all at one time."""
     import numpy as np
 
     from stills.media.encode import write_video
+    from stills.render.metadata import PictureMetadata
+    from stills.render.pictures import encode
 
     films = [work / f"warm {number}.mp4" for number in range(shared.runner.workers)]
     for number, film in enumerate(films):
@@ -141,6 +143,9 @@ def warm_up(settings: Settings, shared: SharedWorkers, work: Path) -> None:
 
     with ThreadPoolExecutor(len(films)) as pool:
         list(pool.map(scan, films))
+    with stills.Scanner(settings, shared) as scanner:  # what this process imports to select and to write, too
+        stills.people(films[0], settings=settings, scanner=scanner).save(work / "warm")
+    encode(np.zeros((180, 320, 3), np.uint8), "jpeg", metadata=PictureMetadata("warm.mp4", 0.0, 0))
 
 
 if __name__ == "__main__":
