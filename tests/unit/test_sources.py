@@ -156,6 +156,36 @@ def test_lines_that_are_no_json_are_entries(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_row_that_is_broken_takes_no_other_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    lines = [
+        "video,title",
+        'a.mp4,"two',
+        'lines, and ""quoted"""',
+        'b.mp4,"never closed',
+        "c.mp4,x",
+        f"d.mp4,{'x' * 140_000}",
+    ]
+    path.write_text("\n".join([*lines, "e\0.mp4,x", "f.mp4,x"]) + "\n")
+    found = expand([str(path)])
+    assert names([item for item in found if not item.error], tmp_path) == ["a.mp4", "c.mp4", "f.mp4"]
+    said = [str(item.error) for item in found if item.error]
+    assert [text.removeprefix(f"{path}:")[:2] for text in said] == ["4:", "6:", "7:"]
+    assert "a quotation mark is never closed" in said[0]
+    assert "zero byte" in said[2]
+    (item,) = expand(["a\0b.mp4"])
+    assert "zero byte" in str(item.error)
+
+
+def test_one_link_that_leads_nowhere_costs_only_itself(films: Path) -> None:
+    (films / "ping").symlink_to("pong")
+    (films / "pong").symlink_to("ping")
+    (films / "self.mp4").symlink_to("self.mp4")
+    found = expand([str(films)])
+    assert not [item for item in found if item.error]
+    assert len(found) == 7  # the film that is a circle is said where it is opened
+
+
 def test_a_hundred_thousand_lines_are_passed_on_one_by_one(tmp_path: Path) -> None:
     path = tmp_path / "list.jsonl"
     with path.open("w") as file:

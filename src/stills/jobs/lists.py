@@ -8,7 +8,8 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TypeAlias
 from urllib.parse import urljoin
@@ -23,6 +24,9 @@ COLUMNS = ("video", "path", "file", "filename", "source", "url", "uri", "address
 _TABLES = (".csv", ".tsv")
 _LINES = (".jsonl", ".ndjson")
 _SEPARATORS = ",;\t"
+
+_LONGEST_ROW = 1000
+"""Lines that a row of a table may have: cells with texts go on over lines."""
 
 _Line: TypeAlias = tuple[int, str]
 
@@ -49,6 +53,9 @@ def read_list(name: str, column: str | None = None) -> Iterator[Source]:
             for line, found in _places(file, column, shown):
                 if isinstance(found, InputError):
                     yield Source(f"{shown}:{line}", found)
+                elif "\0" in found:  # where a list was cut off and the rest filled up, or it is none
+                    where = f"{shown}:{line}"
+                    yield Source(where, InputError("the line has a zero byte in it", path=where, remedy="repair it"))
                 else:
                     yield Source(_where(found, place))
     except InputError as error:
@@ -120,22 +127,43 @@ def _column(header: list[str], column: str | None) -> int | None:
 
 
 def _from_table(lines: Iterator[_Line], at: int, separator: str, shown: str) -> Iterator[tuple[int, str | InputError]]:
-    number = 0
+    ahead: deque[_Line] = deque()
 
-    def texts() -> Iterator[str]:
-        nonlocal number
-        for line_number, line in lines:
-            number = line_number
-            yield line
+    def coming() -> _Line | None:
+        return ahead.popleft() if ahead else next(lines, None)
 
-    rows = csv.reader(texts(), delimiter=separator)
-    next(rows)
-    for row in rows:
+    coming()  # the header
+    while (first := coming()) is not None:
+        number, _ = first
+        taken = [first]
+        try:
+            row = _row(taken, coming, separator)
+        except csv.Error as error:
+            ahead.extendleft(reversed(taken[1:]))
+            said = f"this is no row of a table ({error})" if len(taken) == 1 else "a quotation mark is never closed"
+            yield number, InputError(said, path=f"{shown}:{number}", remedy="repair the row")
+            continue
         place = row[at].strip() if at < len(row) else ""
         if place:
             yield number, place
         elif any(cell.strip() for cell in row):
             yield number, InputError("the row names no video", path=f"{shown}:{number}")
+
+
+def _row(taken: list[_Line], coming: Callable[[], _Line | None], separator: str) -> list[str]:
+    """The row that begins with the one line in ``taken``, to which are added those that its cells go on in.
+
+    Raises ``csv.Error``, also where a quotation mark is never closed: it would take all rows behind it for its own.
+    """
+
+    def texts() -> Iterator[str]:
+        yield taken[0][1]
+        while len(taken) < _LONGEST_ROW and (more := coming()) is not None:
+            taken.append(more)
+            yield more[1]
+        raise csv.Error("a quotation mark is open at the end")
+
+    return next(csv.reader(texts(), delimiter=separator))
 
 
 def _from_json(lines: Iterator[_Line], column: str | None, shown: str) -> Iterator[tuple[int, str | InputError]]:

@@ -121,6 +121,10 @@ def expand(named: Sequence[str], search: Search | None = None) -> list[Source]:
 def _expand(name: str, search: Search) -> Iterator[Source]:
     from stills.jobs.lists import is_list, read_list
 
+    if "\0" in name:
+        shown = name.replace("\0", "\\0")
+        yield Source(shown, InputError("no file can be called like this: there is a zero byte in it", path=shown))
+        return
     if not is_list(name):
         yield from _place(name, search)
         return
@@ -169,7 +173,7 @@ def _folder(root: str, search: Search) -> Iterator[Source]:
                 continue
             with os.scandir(folder) as entries:
                 inside = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
-            deeper = [entry.path for entry in inside if entry.is_dir()]
+            deeper = [entry.path for entry in inside if _is_folder(entry)]
         except OSError as error:
             anything = True
             yield Source(folder, InputError(f"the folder cannot be read: {error.strerror}", path=folder))
@@ -186,6 +190,13 @@ def _folder(root: str, search: Search) -> Iterator[Source]:
         ]
     if not anything:
         yield search.nothing(root)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, or into a place where we may not look: one entry's fault, not its folder's
+        return False
 
 
 def _inside(path: str, root: str) -> str:

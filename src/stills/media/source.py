@@ -57,7 +57,7 @@ def open_regular(path: PathLike) -> int:
     except PermissionError:
         raise InputError("no permission to read this file", path=name, remedy="check its permissions") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot be opened: {error}", path=name) from None
+        raise InputError(f"cannot be opened: {getattr(error, 'strerror', None) or error}", path=name) from None
     status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode) and status.st_size > 0:
         return descriptor
