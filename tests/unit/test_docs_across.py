@@ -1,4 +1,4 @@
-"""The examples of docs/library.md run, each where its library is installed."""
+"""The examples of docs/across.md run, each where its library is installed."""
 
 import contextlib
 import importlib
@@ -12,7 +12,7 @@ from across_samples import Library
 from stills.jobs.across.edit import rename
 from stills.jobs.across.update import update
 
-PAGE = Path(__file__).parents[2] / "docs" / "library.md"
+PAGE = Path(__file__).parents[2] / "docs" / "across.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
