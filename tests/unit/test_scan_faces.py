@@ -11,8 +11,9 @@ import pytest
 
 from index_samples import identity
 from render_samples import video
-from stills.scan.faces import FaceCollector, FaceRow, Vision
+from stills.scan.faces import FaceCollector, Vision
 from stills.scan.parameters import ScanParameters
+from stills.scan.patches import FaceRow
 from stills.vision.attributes import FaceCrop
 from stills.vision.detect import Detection
 from stills.vision.expression import EMOTIONS

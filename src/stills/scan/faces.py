@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stills.scan.parameters import ScanParameters
+from stills.scan.patches import FaceRow, Kept, around
 from stills.scan.purity import change_of_person
 from stills.scan.tracking import Tracker
 from stills.types import Box, VideoInfo
@@ -22,7 +23,7 @@ from stills.vision.align import align_face
 from stills.vision.attributes import FaceCrop
 from stills.vision.bars import find_bars
 from stills.vision.expression import expression_chip, mean_expression
-from stills.vision.quality import Quality, face_quality, quick_quality
+from stills.vision.quality import face_quality, quick_quality
 from stills.vision.transitions import ShotChange
 
 if TYPE_CHECKING:
@@ -32,19 +33,10 @@ if TYPE_CHECKING:
     from stills.vision.detect import Detector
     from stills.vision.embed import Embedder
     from stills.vision.expression import ExpressionModel
-    from stills.vision.landmarks import FaceLandmarker, FaceMesh
-
-PATCH_MARGIN = 0.35
-"""How much of a face's box is kept around it, on each side: the mesh wants a quarter, more where it is tilted."""
-
-PATCH_SIDE = 320
-"""Longest side of a kept patch in pixels; the mesh sees 256 and the embedding 112."""
+    from stills.vision.landmarks import FaceLandmarker
 
 LEAST_EYES = 2.0
 """Pixels between the eyes below which a face cannot be aligned, let alone be told from another."""
-
-SMOOTH_SHRINK = 0.6
-"""Reduction from which single pixels would be skipped, so that a patch has to be averaged."""
 
 MOMENT = 1.0
 """Seconds of a track that share one kept face, unless it is looked at more closely."""
@@ -81,59 +73,6 @@ class Vision:
 
 
 @dataclass(slots=True)
-class FaceRow:
-    """A detected face and what became of it. Pixels are those of the upright frame."""
-
-    pts: int
-    time: float
-    box: Box
-    landmarks: NDArray[np.float32]
-    score: float
-    track: int
-    quality: Quality
-    in_transition: bool = False
-    mesh: FaceMesh | None = None
-    embedding: NDArray[np.float32] | None = None
-    attributes: dict[Attribute, NDArray[np.float32]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Patch:
-    """The picture around a face: pixels, and where they lie in the frame."""
-
-    bgr: NDArray[np.uint8]
-    scale: float
-    left: float
-    top: float
-
-    def locate(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Points of the frame in pixels of the patch."""
-        return ((points - np.array([self.left, self.top], np.float32)) * self.scale).astype(np.float32)
-
-
-@dataclass(slots=True)
-class _Kept:
-    """A face that may be measured: its frame, or, where frames took too much memory, the patch cut out of it."""
-
-    row: FaceRow
-    area: tuple[int, int, int, int]
-    frame: DecodedFrame | None
-    patch: _Patch | None = None
-
-    def cut(self) -> _Patch:
-        """The patch, cut now or before."""
-        if self.patch is None:
-            assert self.frame is not None  # noqa: S101 - let_go() cuts before it drops the frame
-            self.patch = _cut(self.frame, self.area)
-        return self.patch
-
-    def let_go(self) -> None:
-        """Drop the frame."""
-        self.cut()
-        self.frame = None
-
-
-@dataclass(slots=True)
 class FaceCollector:
     """Gathers the faces of one segment; :meth:`finish` gives the rows.
 
@@ -150,7 +89,7 @@ class FaceCollector:
     rows: list[FaceRow] = field(default_factory=list)
     expressions: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     bars: dict[int, tuple[float, float, float, float]] = field(default_factory=dict)
-    _kept: dict[tuple[int, int, int], _Kept] = field(default_factory=dict)
+    _kept: dict[tuple[int, int, int], Kept] = field(default_factory=dict)
     _tracker: Tracker = field(init=False)
     _epoch: int = 0
     _full_look: float = float("-inf")
@@ -205,7 +144,7 @@ class FaceCollector:
         self, frame: DecodedFrame, box: Box, points: NDArray[np.float32], score: float, track: int
     ) -> NDArray[np.uint8] | None:
         """Note a face; its chip for the expression, where that is wanted."""
-        if np.hypot(*(points[1] - points[0])) < LEAST_EYES or (area := _around(frame, box)) is None:
+        if np.hypot(*(points[1] - points[0])) < LEAST_EYES or (area := around(frame, box)) is None:
             return None
         # The grey face is nearly free; colour is converted only for faces that may be measured.
         left, top, width, height = area
@@ -219,7 +158,7 @@ class FaceCollector:
         key = (track, self._epoch, int(frame.time / self.moment))
         best = self._kept.get(key)
         if best is None or quality.value > best.row.quality.value:
-            self._kept[key] = _Kept(row, area, frame)
+            self._kept[key] = Kept(row, area, frame)
             self._limit(track)
         if self.vision.expression is None:
             return None
@@ -235,7 +174,7 @@ class FaceCollector:
         if len({id(k.frame) for k in holding}) * size <= self.hold_bytes:
             return
         # The best of each track is what will be asked for; then frames give way by quality.
-        best: dict[tuple[int, int], _Kept] = {}
+        best: dict[tuple[int, int], Kept] = {}
         for key, k in self._kept.items():
             if key[:2] not in best or k.row.quality.value > best[key[:2]].row.quality.value:
                 best[key[:2]] = k
@@ -252,7 +191,7 @@ class FaceCollector:
         faces by pts, for the spill.
         """
         self._split_at(changes)
-        kept: dict[int, list[_Kept]] = {}
+        kept: dict[int, list[Kept]] = {}
         for k in self._kept.values():
             if not k.row.in_transition:
                 kept.setdefault(k.row.track, []).append(k)
@@ -287,7 +226,7 @@ class FaceCollector:
             row.track = ids.setdefault((row.track, shot), len(ids))
             row.in_transition = any(a < row.time < b for a, b in gradual)
 
-    def _measure(self, kept: list[_Kept]) -> None:
+    def _measure(self, kept: list[Kept]) -> None:
         """Fit the mesh to the best of ``kept``, and embed the best of those."""
         p = self.parameters
         order = sorted(kept, key=lambda k: -k.row.quality.value)
@@ -309,7 +248,7 @@ class FaceCollector:
                 if k.row.mesh is None:  # thumbnails are chosen among all moments, not only a person's best
                     self._fit(k)
 
-    def _infer(self, chosen: list[_Kept]) -> None:
+    def _infer(self, chosen: list[Kept]) -> None:
         """Have the attributes that were asked for of the faces that say who somebody is."""
         crops = []
         for k in chosen:
@@ -325,7 +264,7 @@ class FaceCollector:
                     for k, value in zip(chosen, values, strict=True):
                         k.row.attributes.setdefault(name, value)
 
-    def _fit(self, kept: _Kept) -> float:
+    def _fit(self, kept: Kept) -> float:
         """Fit the mesh; the face's quality then."""
         patch = kept.cut()
         kept.row.mesh = self.vision.landmarker.fit(patch.bgr, patch.locate(kept.row.landmarks))
@@ -345,27 +284,3 @@ def _bars(frame: DecodedFrame) -> tuple[float, float, float, float]:
     luma = frame.small_luma(max(1, round(frame.width * scale)), max(1, round(frame.height * scale)))
     top, bottom, left, right = find_bars(luma)
     return top / luma.shape[0], bottom / luma.shape[0], left / luma.shape[1], right / luma.shape[1]
-
-
-def _around(frame: DecodedFrame, box: Box) -> tuple[int, int, int, int] | None:
-    """The region around a face that is looked at: left, top, width, height; ``None`` where it is not in the frame."""
-    x, y, w, h = box
-    left, top = max(0, int(x - PATCH_MARGIN * w)), max(0, int(y - PATCH_MARGIN * h))
-    right = min(frame.width, int(x + (1 + PATCH_MARGIN) * w) + 1)
-    bottom = min(frame.height, int(y + (1 + PATCH_MARGIN) * h) + 1)
-    return None if right <= left or bottom <= top else (left, top, right - left, bottom - top)
-
-
-def _cut(frame: DecodedFrame, area: tuple[int, int, int, int]) -> _Patch:
-    """Cut the patch of a face, at most ``PATCH_SIDE`` large."""
-    import cv2
-
-    left, top, width, height = area
-    patch = frame.crop_bgr(left, top, width, height)
-    scale = min(1.0, PATCH_SIDE / max(width, height))
-    if scale < 1.0:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        # Averaging by a fraction costs ten times as much as looking between pixels, and under a half it shows.
-        method = cv2.INTER_AREA if scale <= SMOOTH_SHRINK else cv2.INTER_LINEAR
-        patch = np.asarray(cv2.resize(patch, size, interpolation=method), np.uint8)
-    return _Patch(patch, scale, float(left), float(top))

@@ -15,10 +15,11 @@ from stills.index.schema import ATTRIBUTES, FACES, QUALITY_PARTS
 from stills.index.spill import write_spill
 from stills.index.store import SegmentRows
 from stills.media.decode import DecodedFrame, DecodePlan, DecodeStats, decode
-from stills.scan.faces import FaceCollector, FaceRow, Vision
+from stills.scan.faces import FaceCollector, Vision
 from stills.scan.frames import FrameNotes, with_values
 from stills.scan.likely import LikelyPicks, likely_key_frames
 from stills.scan.parameters import CONTEXT, ScanParameters
+from stills.scan.patches import FaceRow
 from stills.scan.plan import Segment, SegmentTask
 from stills.scan.thumbs import pack_thumbs
 from stills.types import VideoInfo
