@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 from stills.addresses import public_name
 from stills.cancel import CancelToken
 from stills.errors import (
-    CancelledError,
     ChangedError,
     IndexFormatError,
     InputError,
@@ -21,20 +18,16 @@ from stills.errors import (
 )
 from stills.index.index import Index
 from stills.index.spill import trim_spill
-from stills.index.store import IndexStore
 from stills.media.http_source import CHANGED, CHANGED_REMEDY
-from stills.media.sandbox_tasks import Stopper, Task, TaskResult
+from stills.media.sandbox_tasks import Task, TaskResult
 from stills.media.source import content_id, is_remote
-from stills.scan.needs import fallbacks_for, parameters_for
-from stills.scan.observer import ScanObserver
 from stills.scan.parameters import EFFORTS, ScanParameters, attributes_in, for_remote, models_of, with_needs
 from stills.scan.pictures import Pictures, Rgb, decode_picks
 from stills.scan.plan import plan_segments
-from stills.scan.running import WORKER, SegmentRunner
-from stills.scan.sharing import SharedWorkers
+from stills.scan.running import SegmentRunner
+from stills.scan.staffed import Staffed
 from stills.scan.work import Work
-from stills.scan.workers import BorrowedWorkers, OwnWorkers, Tasks
-from stills.types import Attribute, Effort, Fallback, Layer, ProgressCallback, VideoInfo
+from stills.types import Attribute, Fallback, Layer, ProgressCallback, VideoInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,79 +37,18 @@ if TYPE_CHECKING:
 
     from stills.index.pictures import PictureReading
     from stills.media.packets import PacketIndex
-    from stills.media.sandbox import Pool
     from stills.scan.annotate import AnnotationPlan
-    from stills.scan.budget import Budget
     from stills.scan.cover import CoverReading
-    from stills.settings_model import Settings
 
 log = logging.getLogger(__name__)
 
 
-class Scanner:
+class Scanner(Staffed):
     """Scans videos with a pool of worker processes that is kept between them. A context manager.
 
     Workers start with the first video that is not in the index; a scanner that only reads indexes starts none.
     For several threads at once, give each a scanner of its own, and all the same ``SharedWorkers``.
     """
-
-    def __init__(
-        self,
-        settings: Settings,
-        workers: Pool | SharedWorkers | None = None,
-        observer: ScanObserver | None = None,
-    ) -> None:
-        """Nothing is started yet.
-
-        ``workers`` may be a pool that was (see :func:`stills.scan.pool.start_workers`), which is the scanner's from
-        now on, or workers shared with other scanners (:class:`stills.scan.sharing.SharedWorkers`), which are not.
-        ``observer`` is told of every segment.
-        """
-        self._settings = settings
-        self._observer = observer
-        self._store = IndexStore(settings.cache_folder)
-        self._staff: OwnWorkers | BorrowedWorkers
-        if isinstance(workers, SharedWorkers):
-            self._staff = BorrowedWorkers(workers)
-        else:
-            self._staff = OwnWorkers(settings, workers)
-        self._layers: frozenset[Layer] = frozenset()
-
-    def __enter__(self) -> Self:
-        """Return the scanner itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        """Close the scanner."""
-        self.close()
-
-    def close(self) -> None:
-        """End the workers, unless they are shared; the scanner can be used again."""
-        self._staff.close()
-
-    @property
-    def store(self) -> IndexStore:
-        """Where the indexes are."""
-        return self._store
-
-    def configured(self, settings: Settings) -> Self:
-        """This scanner with other settings; workers are kept where they serve those too.
-
-        Raises ``UsageError`` where workers are shared and do not.
-        """
-        self._staff.configure(settings)
-        self._settings = settings
-        self._store = IndexStore(settings.cache_folder)
-        return self
-
-    @contextmanager
-    def observed(self, observer: ScanObserver) -> Iterator[None]:
-        """Meanwhile ``observer`` is told of every segment, nobody else."""
-        before, self._observer = self._observer, observer
-        try:
-            yield
-        finally:
-            self._observer = before
 
     def probe(self, path: str, *, cancel: CancelToken | None = None) -> VideoInfo:
         """What the video at ``path`` is. Raises ``InputError`` and its children."""
@@ -126,16 +58,6 @@ class Scanner:
         """What the video at ``path`` is, and its packets, with no frame decoded. Raises as :meth:`probe`."""
         content_id(path)  # what is no file at all is refused here, with no process started
         return self._probe(path, cancel)
-
-    def run(
-        self,
-        tasks: Iterable[Task],
-        *,
-        on_progress: Callable[[Any, Any], None] | None = None,
-        cancel: Stopper | None = None,
-    ) -> Iterator[TaskResult]:
-        """Run tasks of one's own in the workers; see :meth:`stills.media.sandbox.Pool.run`."""
-        return self._workers().run(tasks, on_progress=on_progress, cancel=cancel)
 
     def scan(
         self,
@@ -188,16 +110,6 @@ class Scanner:
             raise ChangedError(CHANGED, path=public_name(path), remedy=CHANGED_REMEDY)
         return _at(path, self._finish(work, fallbacks, known))
 
-    def ready_for(self, path: str, layers: Iterable[Layer], parameters: ScanParameters) -> tuple[Fallback, ...]:
-        """Have the models of ``layers`` here before tasks of one's own need them; what of it runs elsewhere than asked.
-
-        Raises ``ModelError``, and ``StrictError`` where running elsewhere is not accepted.
-        """
-        self._layers = frozenset(layers)  # for the workers, should none have been started
-        fallbacks = self._fallbacks(self._layers, parameters)
-        self._staff.models.ensure(public_name(path), models_of(self._layers, parameters))
-        return fallbacks
-
     def _measure_cover(self, work: Work, cancel: CancelToken | None) -> None:
         """Measure the picture that the container carries; one that cannot be read costs a warning, not the scan."""
         args = (work.path, work.parameters, work.layers, self._settings.limits.max_pixels)
@@ -208,14 +120,6 @@ class Scanner:
             return
         work.cover = reading.values
         work.remarks += reading.warnings
-
-    def fit(self, layers: Iterable[Layer], video: VideoInfo, *, cancel: CancelToken | None = None) -> Budget:
-        """What memory allows for this video.
-
-        Workers that were started for more are ended; where they are shared, other videos are waited for. Raises
-        ``MemoryLimitError`` where it is too little.
-        """
-        return self._staff.fit(layers, video, cancel)
 
     def find(self, content: str, layers: Iterable[Layer], *, quick: bool = False, remote: bool = False) -> Index | None:
         """The best index there is of ``content`` that answers for the settings' effort, or ``None``.
@@ -352,28 +256,11 @@ class Scanner:
                 started=started,
             )
 
-    def _parameters(self, effort: Effort, *, quick: bool = False) -> ScanParameters:
-        return parameters_for(self._settings, effort, quick=quick)
-
-    def _fallbacks(self, layers: Iterable[Layer], parameters: ScanParameters) -> tuple[Fallback, ...]:
-        return fallbacks_for(self._settings, layers, parameters)
-
-    def _workers(self) -> Tasks:
-        return self._staff.tasks(self._layers)
-
     def _probe(self, path: str, cancel: CancelToken | None) -> tuple[VideoInfo, PacketIndex]:
         """What the video is, and its packets, found out in a worker."""
         found: tuple[VideoInfo, PacketIndex]
         found = self._call("probe_video", (path, self._settings.limits.max_pixels), path, cancel)
         return found
-
-    def _call(self, function: str, args: tuple[Any, ...], path: str, cancel: CancelToken | None) -> Any:
-        """Run one function in a worker."""
-        name = public_name(path)
-        task = Task(function, f"{WORKER}:{function}", args, name)
-        for result in self._workers().run([task], cancel=cancel):
-            return result.unwrap()
-        raise CancelledError("cancelled", path=name)
 
     def _finish(self, work: Work, fallbacks: tuple[Fallback, ...], known: Index | None) -> Index:
         from stills.scan.assemble import assemble
