@@ -157,7 +157,7 @@ def started(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(script), *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
     )  # fmt: skip
 
 

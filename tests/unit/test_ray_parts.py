@@ -22,6 +22,7 @@ from stills.errors import (
     StillsError,
     UsageError,
     WorkerError,
+    WorkersLostError,
 )
 from stills.jobs.runner import open_runner, ray_cluster
 from stills.jobs.runner.ray_hand import LIVES, NODES, Loss, verdict
@@ -87,7 +88,7 @@ def test_a_task_is_blamed_for_its_worker_s_end_not_for_a_node_s() -> None:
     assert type(blamed) is DecoderCrashError
     assert (blamed.path, blamed.message) == ("film.mp4", "ended its worker's process 3 times")
     lost = verdict(task, [gone] * NODES)
-    assert type(lost) is WorkerError
+    assert type(lost) is WorkersLostError
     full = Loss.of(ActorDiedError(f"{DIED}NODE_OUT_OF_MEMORY"))
     assert type(verdict(task, [full] * LIVES)) is MemoryLimitError
 

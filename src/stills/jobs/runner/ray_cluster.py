@@ -11,6 +11,7 @@ import fcntl
 import importlib
 import logging
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -18,12 +19,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stills.errors import StillsError, UsageError, WorkerError
+from stills.errors import StillsError, UsageError, WorkerError, WorkersLostError
 from stills.jobs.runner.ray_guard import Guard
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,30 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its way from now on, and no warning about it
     "RAY_gcs_rpc_server_reconnect_timeout_s": "1000000",  # after this it would end our process; we look ourselves
 }
+
+
+_AUTH = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+_TOKEN = secrets.token_hex(32)  # one a process: Ray reads it once
+
+
+@contextmanager
+def protected() -> Iterator[None]:
+    """Have a cluster that is started meanwhile answer to this process alone.
+
+    Ray asks for a token by itself, which it would write into the user's home, to stay there. What the environment says
+    already holds.
+    """
+    before = {name: os.environ.get(name) for name in _AUTH}
+    if not any(before.values()):
+        os.environ["RAY_AUTH_TOKEN"] = _TOKEN
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def ray_module() -> Any:
@@ -108,9 +133,11 @@ class Cluster:
             return False
         return True
 
-    def lost(self) -> WorkerError:
+    def lost(self) -> WorkersLostError:
         """What to raise where it does not answer any more."""
-        return WorkerError(f"{self._name} does not answer any more", remedy="see that its head runs, and start again")
+        return WorkersLostError(
+            f"{self._name} does not answer any more", remedy="see that its head runs, and start again"
+        )
 
     def close(self) -> None:
         """Disconnect; a cluster of our own is ended, and its files go."""
@@ -120,7 +147,7 @@ class Cluster:
 
     def _keep(self) -> None:
         """The thread's: connect, stay, disconnect."""
-        with _silent():
+        with _silent(), protected() if self.address is None else nullcontext():
             try:
                 self._connect()
             except BaseException as error:  # noqa: BLE001 - whatever it is goes to the thread that waits for it

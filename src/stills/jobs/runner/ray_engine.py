@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from stills.errors import CancelledError, DecoderCrashError, LimitError, StillsError, WorkerError
+from stills.errors import CancelledError, DecoderCrashError, LimitError, RepeatedCrashError, StillsError, WorkerError
 from stills.jobs.runner.ray_actor import Order, Setup
 from stills.jobs.runner.ray_cluster import Cluster, ray_module
 from stills.jobs.runner.ray_hand import Arrived, Hand, Loss, RayRun, verdict
@@ -232,7 +232,7 @@ class Engine:
         run.crashes += 1
         if run.crashes > _MAX_CRASHES and run in self._rota:
             what = f"gave up after {run.crashes} workers died, the last one so: {error.message}"
-            run.put(WorkerError(what).with_details(error.details))
+            run.put(RepeatedCrashError(what).with_details(error.details))
             self._drop(run)
 
     def _lose(self, task: Task, run: RayRun, loss: Loss) -> None:

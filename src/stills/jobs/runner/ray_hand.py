@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from stills.errors import DecoderCrashError, MemoryLimitError, StillsError, WorkerError
+from stills.errors import DecoderCrashError, MemoryLimitError, StillsError, WorkerError, WorkersLostError
 from stills.jobs.runner.ray_parcel import Parcel, difference, unpack
 from stills.media.sandbox_run import Run
 from stills.media.sandbox_tasks import Task, TaskResult
@@ -60,7 +60,7 @@ def verdict(task: Task, losses: list[Loss]) -> StillsError | None:
     details = "\n".join(loss.said for loss in losses)
     if blamed < LIVES:
         what = f"{len(losses)} nodes of the Ray cluster were lost while they worked on this"
-        return WorkerError(what, path=task.path, remedy="try again on a cluster that lasts").with_details(details)
+        return WorkersLostError(what, path=task.path, remedy="try again on a cluster that lasts").with_details(details)
     if losses[-1].memory:
         what = f"the node's memory was used up {blamed} times by the worker that had this"
         remedy = "use fewer workers a node, or nodes with more memory"
