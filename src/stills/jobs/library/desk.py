@@ -51,7 +51,8 @@ class Desk:
         """Held while inputs are queued and noted: a claim must not come before what is known of it."""
         self._changed = threading.Condition()
         self._ready: deque[Held] = deque()
-        self._held: dict[int, Held] = {}
+        self._held: dict[tuple[int, int], Held] = {}
+        """By video and token: one that was lost may be claimed here again while work on the old claim is ending."""
         self._retries: dict[int, float] = {}
         self._growing: dict[int, str] = {}
         self._asking = False
@@ -121,8 +122,7 @@ class Desk:
         self._job.ending.drop(held.token)
         with self._changed:
             self.ended += ended
-            if self._held.get(held.claim.video) is held:
-                del self._held[held.claim.video]
+            self._held.pop(_of(held.claim), None)
 
     def settled(self, video: int) -> None:
         """The input is not being written any more."""
@@ -143,7 +143,7 @@ class Desk:
     def holds(self, video: int) -> bool:
         """Whether a claim of this video is held here."""
         with self._changed:
-            return video in self._held
+            return any(known == video for known, _ in self._held)
 
     @property
     def growing(self) -> list[str]:
@@ -154,19 +154,20 @@ class Desk:
     def beat(self) -> None:
         """Keep the leases. Work on a claim that was lost is cancelled. Raises what the store raises."""
         with self._changed:
-            held = {(one.claim.video, one.claim.token): one for one in self._held.values()}
-        claims = [one.claim for one in held.values()]
+            claims = [one.claim for one in self._held.values()]
         lost = self._job.state.ask(lambda store: store.heartbeat(self._job.run, claims))
-        for claim in lost:
-            one = held[claim.video, claim.token]
-            with self._changed:
-                if self._held.get(claim.video) is one:  # else it ended meanwhile, as it should
-                    one.lost = True
-                    del self._held[claim.video]
-                    if one in self._ready:
-                        self._ready.remove(one)
-            if one.lost:
-                one.token.cancel()
+        with self._changed:
+            for claim in lost:
+                self._lose(_of(claim))
+
+    def _lose(self, which: tuple[int, int]) -> None:
+        """A claim was given to somebody else, unless it ended meanwhile; called with the lock."""
+        held = self._held.pop(which, None)
+        if held is not None:
+            held.lost = True
+            held.token.cancel()
+            if held in self._ready:
+                self._ready.remove(held)
 
     def _ask(self) -> None:
         """Get claims from the store, or find out that there will be none."""
@@ -183,7 +184,9 @@ class Desk:
             with self._changed:
                 for claim in claims:
                     held = Held(claim, job.ending.token(), folders.get(keys[claim.video]))
-                    self._held[claim.video] = held
+                    for known in [which for which in self._held if which[0] == claim.video]:
+                        self._lose(known)
+                    self._held[_of(claim)] = held
                     self._retries.pop(claim.video, None)
                     self._ready.append(held)
                     if claim.video not in self._growing:
@@ -205,7 +208,7 @@ class Desk:
             # One whose time has come, and which is not to be had, was taken by another run that shares the work.
             self._retries = {video: due for video, due in self._retries.items() if due > now - _GONE_S}
             others = counts.running > len(self._held)
-            here = any(video not in self._growing for video in self._held)
+            here = any(video not in self._growing for video, _ in self._held)
             if others or here or self._retries:
                 self._quiet_since = None
                 return False
@@ -215,6 +218,10 @@ class Desk:
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+
+def _of(claim: Claim) -> tuple[int, int]:
+    return claim.video, claim.token
 
 
 class Heart:
