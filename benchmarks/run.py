@@ -24,10 +24,12 @@ from benchmarks.detectors import detectors
 from benchmarks.keyframes import keyframes
 from benchmarks.keyframes_memory import keyframes_memory
 from benchmarks.keyframes_speed import keyframes_speed
+from benchmarks.library_many import library
 from benchmarks.machine import commit, load_average, machine, today
 from benchmarks.measure import freeze, leave_settings_out
 from benchmarks.memory import memory
 from benchmarks.quality import quality
+from benchmarks.ray import ray
 from benchmarks.real import real
 from benchmarks.remote import remote
 from benchmarks.results import Check, Section, replace_between, targets_markdown
@@ -50,6 +52,8 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "memory": memory,
     "workers": workers,
     "scaling": scaling,
+    "ray": ray,
+    "library": library,
     "accuracy": accuracy,
     "real": real,
     "quality": quality,
