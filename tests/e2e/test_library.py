@@ -17,6 +17,7 @@ import pytest
 import stills
 from command import leftovers
 from library_samples import Heard, film, settings, start, written
+from range_server import range_serving
 from stills.cancel import CancelToken
 from stills.errors import (
     DownloadInterruptedError,
@@ -55,7 +56,7 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def run(inputs: Any, out: Path, given: Settings, **call: Any) -> Heard:
+def run(inputs: Any, out: Path | str, given: Settings, **call: Any) -> Heard:
     heard = Heard()
     heard.result = stills.library(inputs, out, recipe=RECIPE, settings=given, **heard.callbacks, **call)
     return heard
@@ -530,3 +531,39 @@ def test_what_library_and_store_add_to_a_video(tmp_path: Path, out: Path, given:
     heard = run(films, tmp_path / "again", given, target=2)
     assert heard.statuses == {"done": 60}
     assert (time.process_time() - began - plain) / 60 <= 0.030
+
+
+SIGNED = "X-Amz-Signature=hush-hush"
+
+
+def test_videos_behind_addresses_that_hold_secrets(films: Path, out: Path, given: Settings) -> None:
+    with range_serving(**{path.stem: path.read_bytes() for path in films.iterdir()}) as server:
+        addresses = [server.url(f"/film_{number}.mp4", query=SIGNED) for number in range(4)]
+        gone = server.url("/gone.mp4", query=SIGNED)
+        heard = run([*addresses, gone], out, given)
+        assert heard.result.counts == {"done": 4, "failed": 1}
+        again = run([*(address.replace("hush", "another") for address in addresses), gone], out, given)
+        assert again.statuses == {"kept": 4, "failed": 1}, "signed anew, it is the same one"
+        server.replace("/film_2.mp4", (films / "film_1.mp4").read_bytes())
+        changed = run(addresses, out, given)
+        assert changed.result.counts == {"kept": 3, "done": 1}
+    everything = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+    assert b"hush" not in everything
+    assert not any("hush" in outcome.source + str(outcome.error) for outcome in heard.outcomes)
+    assert (out / "film_0" / "keyframes.json").is_file()
+
+
+def test_a_bucket_as_output(films: Path, given: Settings) -> None:
+    import fsspec
+
+    address = "memory://stills-library/out"
+    store = fsspec.filesystem("memory")
+    heard = run(films, address, given)
+    assert heard.result.counts == {"done": 4}
+    files = heard.one(films / "film_0.mp4").files
+    assert files[-1] == f"{address}/film_0/keyframes.json"
+    assert all(store.exists(str(file)) for file in files)
+    assert store.exists(str(heard.result.report))
+    second = run(films, address, given)
+    assert second.statuses == {"kept": 4}
+    assert second.one(films / "film_0.mp4").files == (files[-1],)
