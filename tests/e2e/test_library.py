@@ -360,12 +360,15 @@ def test_what_the_inputs_raise_reaches_the_caller(films: Path, out: Path, given:
 def test_a_cancelled_run_ends_soon_and_the_next_one_goes_on(films: Path, out: Path, given: Settings) -> None:
     film(films / "long.mp4", 5, frames=1500)
     token, heard = CancelToken(), Heard()
+    cancelled: list[float] = []
 
     def told(name: str) -> None:
         if name.endswith("long.mp4"):
             token.cancel()
+            cancelled.append(time.monotonic())
 
     result = stills.library(films, out, recipe=RECIPE, settings=given, on_start=told, cancel=token)
+    assert time.monotonic() - cancelled[0] < 10
     assert result.interrupted
     assert result.counts.get("left", 0) >= 1
     heard = run(films, out, given)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stills.cancel import CancelToken
+    from stills.media.sandbox_tasks import Limits, Runner, Stopper, Task, TaskResult
 
 _LOOK_S = 0.1
 
@@ -69,3 +71,30 @@ class Contents:
             with self._changed:
                 del self._busy[content]
                 self._changed.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class OneWorker:
+    """A runner of which one worker is used."""
+
+    runner: Runner
+    workers: int = 1
+
+    @property
+    def limits(self) -> Limits:
+        """Those of the runner."""
+        return self.runner.limits
+
+    def run(
+        self,
+        tasks: Iterable[Task],
+        *,
+        on_progress: Callable[[Any, Any], None] | None = None,
+        cancel: Stopper | None = None,
+        at_once: int | None = None,
+    ) -> Iterator[TaskResult]:
+        """Run tasks one after another."""
+        return self.runner.run(tasks, on_progress=on_progress, cancel=cancel, at_once=1)
+
+    def close(self) -> None:
+        """The runner is somebody else's."""

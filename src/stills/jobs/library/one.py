@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,10 @@ from stills.errors import CancelledError, FencedError, NothingFoundError, Stills
 from stills.jobs.library.desk import Desk, Held
 from stills.jobs.library.failure import Verdict, forget_frames, judge
 from stills.jobs.library.folders import name_folders
-from stills.jobs.library.gate import Contents, Gate
+from stills.jobs.library.gate import Contents, Gate, OneWorker
 from stills.jobs.library.inputs import look
 from stills.jobs.library.job import Job
+from stills.jobs.library.notes import Observer, noted_of
 from stills.jobs.library.types import Status, VideoOutcome
 from stills.jobs.outputs import public_text
 from stills.jobs.recipes import Work
@@ -24,19 +25,14 @@ from stills.jobs.store import Fingerprint
 from stills.jobs.watch import VideoIds, VideoWatch
 from stills.media.sandbox_tasks import Task
 from stills.media.source import content_id
-from stills.scan.observer import SegmentReport
 from stills.scan.scanner import Scanner
 from stills.scan.sharing import SharedWorkers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from stills.api.results import Result
-    from stills.media.sandbox_tasks import Limits, Runner, Stopper, TaskResult
+    from stills.media.sandbox_tasks import Runner
     from stills.types import Layer
 
-_NOTED = 50
-"""Warnings and fallbacks of a video that are kept."""
 _ELSEWHERE_S = 60.0
 _LOOK_AGAIN_S = 1.0
 """Seconds after which an input that has changed is looked at again, or more."""
@@ -51,33 +47,6 @@ class ChangedMeanwhileError(Exception):
         """See the class."""
         super().__init__()
         self.seen = seen
-
-
-@dataclass(frozen=True, slots=True)
-class OneWorker:
-    """A runner of which one worker is used."""
-
-    runner: Runner
-    workers: int = 1
-
-    @property
-    def limits(self) -> Limits:
-        """Those of the runner."""
-        return self.runner.limits
-
-    def run(
-        self,
-        tasks: Iterable[Task],
-        *,
-        on_progress: Callable[[Any, Any], None] | None = None,
-        cancel: Stopper | None = None,
-        at_once: int | None = None,
-    ) -> Iterator[TaskResult]:
-        """Run tasks one after another."""
-        return self.runner.run(tasks, on_progress=on_progress, cancel=cancel, at_once=1)
-
-    def close(self) -> None:
-        """The runner is somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +149,7 @@ class Workshop:
         shared = SharedWorkers(OneWorker(self._runner), settings, self._layers) if alone else self._shared
         with (
             self._gate.enter(held.token, alone=alone),
-            Scanner(settings, shared, _Observer(job, held, watch)) as scanner,
+            Scanner(settings, shared, Observer(job, held, watch)) as scanner,
         ):
             on_progress = job.relay.progress if job.relay.wants_progress else None
             work = Work(path, (), settings, scanner, on_progress, held.token)
@@ -198,7 +167,7 @@ class Workshop:
                 with watch.stage("publish"):
                     files = job.place.remote.publish([Path(file) for file in files])
         status: Status = "partial" if result.partial else "done" if found else "nothing"
-        noted = _noted(result, folder, files, found=found, recipe=claim.recipe)
+        noted = noted_of(result, folder, files, found=found, recipe=claim.recipe)
         return self._finish(try_, status, noted, result, files)
 
     def _ask(self, work: Work, held: Held) -> tuple[Result[Any] | None, int]:
@@ -344,37 +313,3 @@ class Workshop:
         with self._desk.intake:
             job.state.ask(lambda store: store.add_videos(job.run, [row]))
         self._desk.grows(claim.video, name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Observer:
-    """Keeps the store and the watch informed of the segments of one video."""
-
-    job: Job
-    held: Held
-    watch: VideoWatch
-
-    def segments_planned(self, total: int, kept: int) -> None:
-        self.watch.segments_planned(total, kept)
-
-    def segment_finished(self, segment: SegmentReport) -> None:
-        if segment.kept:
-            self.job.state.ask(
-                lambda store: store.segment_done(self.held.claim, segment.number, seconds=segment.seconds)
-            )
-        self.watch.segment_finished(segment)
-
-
-def _noted(result: Result[Any], folder: str, files: Sequence[Path | str], *, found: int, recipe: str) -> dict[str, Any]:
-    """What the store keeps of a result."""
-    return {
-        "found": found,
-        "duration": round(float(result.video.duration), 3),
-        "partial": result.partial,
-        "warnings": [public_text(said) for said in result.warnings[:_NOTED]],
-        "fallbacks": [[one.code, public_text(one.message)] for one in result.fallbacks[:_NOTED]],
-        "folder": folder,
-        "file": f"{folder}/{recipe}.json",
-        "files": len(files),
-        "content": result.index.content,
-    }
