@@ -1,8 +1,9 @@
 """Many videos in threads over one runner, as a library of them is done; what that took, as JSON.
 
 ``python -m benchmarks.many_videos FOLDER --workers N --threads T`` asks ``stills.people`` about every ``*.mp4`` in
-FOLDER, from nothing, and writes pictures and results. ``--scan`` only scans. The start of processes and the loading of
-models are over when the clock starts: a library of ten thousand videos pays them once.
+FOLDER, from nothing, and writes pictures and results. ``--scan`` only scans; ``--runner ray`` has the workers on a Ray
+cluster of this machine. The start of processes and the loading of models are over when the clock starts: a library of
+ten thousand videos pays them once.
 """
 
 from __future__ import annotations
@@ -76,20 +77,23 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=3)
     parser.add_argument("--scan", action="store_true")
+    parser.add_argument("--runner", default="local")
     options = parser.parse_args()
     films = sorted(options.folder.glob("*.mp4"))
     with tempfile.TemporaryDirectory() as work:
-        asked = {"workers": options.workers, "cache_dir": Path(work) / "cache"}
+        asked = {"workers": options.workers, "cache_dir": Path(work) / "cache", "runner": options.runner}
         settings = change_settings(load_settings(env={}), **asked)
         print(json.dumps(measure(films, settings, Path(work), options.threads, scan_only=options.scan)))
 
 
 def measure(films: list[Path], settings: Settings, work: Path, threads: int, *, scan_only: bool) -> dict[str, Any]:
     """Do ``films`` in ``threads``; seconds of wall and processor time, and the share in which workers had a task."""
+    opened = time.perf_counter()
     runner = Counting(open_runner(settings))
     try:
         shared = SharedWorkers(runner, settings)
         warm_up(settings, shared, work)
+        starting = time.perf_counter() - opened
         before = runner.seconds
         between = list[float]()
 
@@ -115,6 +119,7 @@ def measure(films: list[Path], settings: Settings, work: Path, threads: int, *, 
     return {
         "seconds": seconds,
         "videos": len(films),
+        "starting": starting,
         "parent_cpu": parent,
         "children_cpu": times.children_user + times.children_system,
         "task_seconds": runner.seconds - before,
