@@ -344,8 +344,10 @@ def test_a_run_that_sends_no_word_is_dead_and_its_work_is_free(database: Backend
     there.heartbeat(run)
     database.pass_time(59)
     assert here.active_run() is not None
+    assert [d.what for d in here.compare(rows(1))] == ["running"]
     database.pass_time(2)
     assert here.active_run() is None
+    assert [d.what for d in here.compare(rows(1))] == ["resume"], "though the lease of the video has not run out"
     mine = here.begin_run("stills")
     here.add_videos(mine, rows(2))
     assert {c.source: c.token for c in here.claim(mine, limit=9)} == {"/v/0.mp4": claim.token + 1, "/v/1.mp4": 1}

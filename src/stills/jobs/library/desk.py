@@ -98,9 +98,9 @@ class Desk:
         """A claim to work on, as soon as there is one; ``None`` where all is done, or the run ends."""
         while True:
             with self._changed:
-                while not self._ready:
+                while not self._ready or self._job.ending.over:
                     if self._over or self._job.ending.over:
-                        return None
+                        return None  # claims that nobody began go back at the end of the run
                     now = time.monotonic()
                     if not self._asking and now >= self._ask_at:
                         self._asking = True

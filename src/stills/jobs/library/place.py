@@ -16,6 +16,9 @@ from stills.jobs.store import Store, open_store
 if TYPE_CHECKING:
     from stills.settings_model import Settings
 
+_LOCKED_S = 10.0
+"""How long to wait at a time for somebody who locks the database. A run tries again for longer, and says so; while it
+waits here it hears no Ctrl-C."""
 _NAME_ANOTHER = "name another --out"
 
 
@@ -72,7 +75,7 @@ def open_state(place: Place, settings: Settings) -> Store:
     """
     url = settings.jobs.database
     out: Path | str = place.folder if place.remote is None or url is None else place.remote.address
-    return open_store(out, url, strict=settings.strict)
+    return open_store(out, url, strict=settings.strict, busy_timeout_s=_LOCKED_S)
 
 
 def _identity(folder: Path) -> tuple[int, int]:

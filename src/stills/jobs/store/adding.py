@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, case, delete, insert, or_, sele
 
 from stills.jobs.store.identity import normalise_source, source_key
 from stills.jobs.store.records import Decision, Fingerprint, Reason, Run, State, VideoRow
-from stills.jobs.store.runs import lock_library
+from stills.jobs.store.runs import active, lock_library
 from stills.jobs.store.session import Session
 from stills.jobs.store.tables import SegmentRow, VideoRecord
 
@@ -42,8 +42,12 @@ def chunks(rows: Iterable[VideoRow]) -> Iterator[list[VideoRow]]:
 
 
 def compare(at: Session, rows: Sequence[VideoRow], rule: Rule) -> list[Decision]:
-    """What :func:`add` would do."""
-    return [decision for decision, _ in _decide(at, rows, rule)]
+    """What :func:`add` would do in a run that began now: what one holds that died would be free then."""
+    alive = {run.id for run in active(at)}
+    return [
+        replace(decision, what="resume") if decision.what == "running" and known.run_id not in alive else decision
+        for decision, known in _decide(at, rows, rule)
+    ]
 
 
 def add(at: Session, run: Run, rows: Sequence[VideoRow], rule: Rule) -> list[Decision]:
