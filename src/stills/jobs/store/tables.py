@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from stills.jobs.store.columns import Json, PathText, SaidText
@@ -168,3 +179,15 @@ class ResultRow(Base):
     result: Mapped[Any] = mapped_column(Json)
     seconds: Mapped[float] = mapped_column(Double)
     finished_at: Mapped[float] = mapped_column(Double)
+
+
+SUSPECT_AFTER = 3
+"""Claims of a video that ended with nobody saying how, from which it may be what kills those who work on it."""
+
+LAST = 1 << 40
+"""Priority of such a video: it comes after all others, so that these are done whatever becomes of it."""
+
+
+def suspected() -> ColumnElement[bool]:
+    """Whether a video may be what kills those who work on it."""
+    return VideoRecord.attempts - VideoRecord.failures >= SUSPECT_AFTER
