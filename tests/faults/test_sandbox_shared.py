@@ -16,6 +16,7 @@ from stills.errors import (
     MemoryLimitError,
     StillsError,
     WorkerError,
+    WorkersLostError,
 )
 from stills.media.sandbox import Limits, Pool, Task
 from stills.media.sandbox_memory import memory_of
@@ -218,7 +219,7 @@ def test_the_server_s_death_fails_what_runs_and_the_runs_go_on(line):
         assert all(is_gone(connection) for connection in working)
         for number, caller in enumerate(callers):
             first, second = caller.join().results
-            assert type(first.error) is WorkerError
+            assert type(first.error) is WorkersLostError
             assert second.value == 2 * number
 
 
