@@ -175,15 +175,15 @@ def workers(running: Running) -> list[psutil.Process]:
 def test_a_bucket_without_permission_and_one_that_closes_in_the_middle(good: Path, tmp_path: Path) -> None:
     with s3_serving() as s3:
         s3.put("closed", "in/film.mp4", b"film")
-        s3.put("films", "in/a.mp4", (good / "film_0.mp4").read_bytes())
-        s3.put("films", "in/long.mp4", film(tmp_path / "long.mp4", 8, frames=400).read_bytes())
-        s3.put("films", "in/z.mp4", (good / "film_1.mp4").read_bytes())
+        s3.put("openfilms", "in/a.mp4", (good / "film_0.mp4").read_bytes())
+        s3.put("openfilms", "in/long.mp4", film(tmp_path / "long.mp4", 8, frames=400).read_bytes())
+        s3.put("openfilms", "in/z.mp4", (good / "film_1.mp4").read_bytes())
         s3.put("results", "mine.txt", b"mine")
         s3.refused.add("closed")
         env = {**s3.environment(), "STILLS_CACHE_DIR": str(tmp_path / "cache")}
-        call = [RECIPE, "s3://films/in/", "-o", "s3://results/out", *ONE_BY_ONE]
+        call = [RECIPE, "s3://openfilms/in/", "-o", "s3://results/out", *ONE_BY_ONE]
         running = Running(*call, env=env)
-        running.until_event("started", "s3://films/in/long.mp4")
+        running.until_event("started", "s3://openfilms/in/long.mp4")
         s3.refused.add("results")
         done = running.end()
         assert done.code == 1
