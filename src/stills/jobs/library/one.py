@@ -22,7 +22,6 @@ from stills.jobs.library.types import Status, VideoOutcome
 from stills.jobs.outputs import public_text
 from stills.jobs.recipes import Work
 from stills.jobs.store import Fingerprint
-from stills.jobs.store.tables import SUSPECT_AFTER
 from stills.jobs.watch import VideoIds, VideoWatch
 from stills.media.sandbox_tasks import Task
 from stills.media.source import content_id
@@ -147,7 +146,7 @@ class Workshop:
         if claim.attempt > 1 and not settings.scan.resume:  # to start over is for the first try
             settings = settings.model_copy(update={"scan": settings.scan.model_copy(update={"resume": True})})
         # One that was lost again and again may be what takes all memory there is.
-        alone = claim.video in self._alone or claim.attempt - claim.failures > SUSPECT_AFTER
+        alone = claim.video in self._alone or claim.suspect
         shared = SharedWorkers(OneWorker(self._runner), settings, self._layers) if alone else self._shared
         with (
             self._gate.enter(held.token, alone=alone),

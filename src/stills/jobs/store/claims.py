@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, tuple_, update
 
 from stills.errors import FencedError
-from stills.jobs.store.records import Claim, Fingerprint, Run
+from stills.jobs.store.records import SUSPECT_AFTER, Claim, Fingerprint, Run
 from stills.jobs.store.runs import check_not_buried
 from stills.jobs.store.session import Session
-from stills.jobs.store.tables import LAST, SUSPECT_AFTER, AttemptRow, ResultRow, RunRow, SegmentRow, VideoRecord
+from stills.jobs.store.tables import LAST, AttemptRow, ResultRow, RunRow, SegmentRow, VideoRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from stills.jobs.store.columns import Json, PathText, SaidText
+from stills.jobs.store.records import SUSPECT_AFTER
 
 MESSAGE = 2_000
 """Characters of an error's message that are kept."""
@@ -180,9 +181,6 @@ class ResultRow(Base):
     seconds: Mapped[float] = mapped_column(Double)
     finished_at: Mapped[float] = mapped_column(Double)
 
-
-SUSPECT_AFTER = 3
-"""Claims of a video that ended with nobody saying how, from which it may be what kills those who work on it."""
 
 LAST = 1 << 40
 """Priority of such a video: it comes after all others, so that these are done whatever becomes of it."""
