@@ -10,7 +10,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from render_samples import person, pick, picture, report, selection, video
+from stills.render import report as report_module
+from stills.render import report_pages, report_sheet, report_state
 from stills.render.names import folder_names
 from stills.render.pictures import OutputOptions
 from stills.render.report import build_report
@@ -111,3 +115,22 @@ def pages(out: Path) -> dict[str, str]:
 def names(html: str) -> list[str]:
     """The videos on a page."""
     return re.findall(r'<h2 id="v-\w+-name" title="[^"]*">([^<]*)</h2>', html)
+
+
+def small_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four videos make a large report, whose pages hold three."""
+    monkeypatch.setattr(report_module, "MOST_VIDEOS", 3)
+    monkeypatch.setattr(report_sheet, "PER_PAGE", 3)
+
+
+def made_pages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the pages, from now on, as they are made."""
+    numbers: list[int] = []
+
+    def make(out: Path, sheet: report_sheet.Sheet) -> tuple[bytes, report_state.Told]:
+        numbers.append(sheet.number)
+        return make_sheet(out, sheet)
+
+    make_sheet = report_sheet.make_sheet
+    monkeypatch.setattr(report_pages, "make_sheet", make)
+    return numbers

@@ -9,35 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from report_samples import Page, clone, library, names, pages, rows
+from report_samples import Page, clone, library, made_pages, names, pages, rows, small_reports
 from stills.errors import OutputError
 from stills.files import TEMP_PREFIX
-from stills.render import report, report_html, report_pages, report_sheet, report_state
+from stills.render import report, report_html, report_pages, report_sheet
 from stills.render.names import folder_names
 from stills.render.report import FAILURES, build_report, erase_report
 from stills.render.report_results import list_folders
-from stills.render.report_sheet import Sheet
 from stills.render.results import to_json
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four videos make a large report, whose pages hold three."""
-    monkeypatch.setattr(report, "MOST_VIDEOS", 3)
-    monkeypatch.setattr(report_sheet, "PER_PAGE", 3)
+    small_reports(monkeypatch)
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of the pages as they are made."""
-    numbers: list[int] = []
-
-    def make(out: Path, sheet: Sheet) -> tuple[bytes, report_state.Told]:
-        numbers.append(sheet.number)
-        return report_sheet.make_sheet(out, sheet)
-
-    monkeypatch.setattr(report_pages, "make_sheet", make)
-    return numbers
+    return made_pages(monkeypatch)
 
 
 def touch(path: Path) -> None:

@@ -9,30 +9,19 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import cast_samples
-from report_samples import HOSTILE, Page, clone, library, names, pages, rows, write
-from stills.render import report, report_html, report_pages, report_sheet, report_state
+from report_samples import HOSTILE, Page, clone, library, made_pages, names, pages, rows, small_reports, write
+from stills.render import report, report_html, report_sheet
 from stills.render.report import build_report, erase_report
-from stills.render.report_sheet import Sheet
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four videos make a large report, whose pages hold three."""
-    monkeypatch.setattr(report, "MOST_VIDEOS", 3)
-    monkeypatch.setattr(report_sheet, "PER_PAGE", 3)
+    small_reports(monkeypatch)
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of the pages as they are made."""
-    numbers: list[int] = []
-
-    def make(out: Path, sheet: Sheet) -> tuple[bytes, report_state.Told]:
-        numbers.append(sheet.number)
-        return report_sheet.make_sheet(out, sheet)
-
-    monkeypatch.setattr(report_pages, "make_sheet", make)
-    return numbers
+    return made_pages(monkeypatch)
 
 
 def test_few_videos_are_one_page_and_leave_nothing_else(tmp_path: Path) -> None:

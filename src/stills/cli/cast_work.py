@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import stills
 from stills.cli.inputs import Input
-from stills.cli.recipe_work import write_results
+from stills.cli.recipe_work import outcome_of, write_results
 from stills.cli.run import Outcome
 from stills.cli.say import clock, count
 from stills.cli.session import Session
@@ -41,19 +41,13 @@ def tell_cast(path: str, result: CastResult, files: Sequence[Path | str], folder
     faces = [face for poster in result.posters for face in poster.faces]
     known = sum(face.person is not None for face in faces)
     shown = f", {known} of {count(len(faces), 'face')} on {count(len(result.posters), 'poster')} known"
-    return Outcome(
+    return outcome_of(
+        result,
         f"{path}: {who} in {clock(result.video.duration)}{shown if result.posters else ''} → {folder}",
+        files,
         found=found > 0,
-        files=files,
-        fallbacks=result.fallbacks,
-        partial=result.partial,
-        warnings=result.warnings,
-        fields={
-            "people": found,
-            "posters": len(result.posters),
-            "poster_faces": len(faces),
-            "poster_people": known,
-            "cached": result.scan.cached,
-            "seconds": round(result.scan.seconds, 3),
-        },
+        people=found,
+        posters=len(result.posters),
+        poster_faces=len(faces),
+        poster_people=known,
     )

@@ -16,7 +16,7 @@ from stills.addresses import public_name
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input, stream
 from stills.cli.run import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SOME_FAILED, about, cancel_on_signals
-from stills.cli.say import clock, count, line, note, report_error
+from stills.cli.say import clock, count, line, note, report_error, what_changed
 from stills.cli.session import Session
 from stills.errors import CancelledError, NoStateError, StillsError
 from stills.jobs.library.estimate import Estimator, estimator
@@ -52,7 +52,6 @@ _STAYS = {
     "failed": "stays so until stills retry",
     "quarantined": "stays there until stills quarantine clear",
 }
-_CHANGED = {"input": "the video", "settings": "settings", "models": "models"}
 
 
 @dataclass(slots=True)
@@ -167,7 +166,7 @@ def _say(plan: _Plan, item: Input, look: Fingerprint, decision: Decision, folder
     }  # fmt: skip
     word = _WORDS[what]
     if what == "changed":
-        word = f"{' and '.join(_CHANGED[reason] for reason in decision.reasons)} changed"
+        word = what_changed(decision.reasons)
     if what in _STAYS:
         text = f"{word}, {_STAYS[what]}"
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import stills
 from stills.cli.inputs import Input
-from stills.cli.recipe_work import explain, write_results
+from stills.cli.recipe_work import explain, outcome_of, write_results
 from stills.cli.run import Outcome
 from stills.cli.say import clock, count
 from stills.cli.session import Session
@@ -84,21 +84,8 @@ def _outcome(
     said = count(found, what) if found else f"no {what}"
     if explained:
         fields = {**fields, "explained": [_values(pick) for pick in result.frames]}
-    return Outcome(
-        f"{path}: {said} in {clock(result.video.duration)} → {folder}",
-        found=found > 0,
-        files=files,
-        fallbacks=result.fallbacks,
-        partial=result.partial,
-        warnings=result.warnings,
-        fields={
-            "frames": found,
-            **fields,
-            "cached": result.scan.cached,
-            "seconds": round(result.scan.seconds, 3),
-        },
-        rows=rows,
-    )
+    line = f"{path}: {said} in {clock(result.video.duration)} → {folder}"
+    return outcome_of(result, line, files, found=found > 0, rows=rows, frames=found, **fields)
 
 
 def _stands_for(result: KeyframesResult) -> dict[int, str]:

@@ -25,7 +25,7 @@ from stills.cli.run import (
     cancel_on_signals,
     tell_outcome,
 )
-from stills.cli.say import count, line, log, note, report_error
+from stills.cli.say import count, line, log, note, report_error, what_changed
 from stills.cli.session import Session
 from stills.errors import CancelledError, StillsError, UsageError
 from stills.jobs.library.types import ENDED
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 Tell = Callable[[str, Any, Sequence[Path | str], Path], Outcome]
 """What to say of a result, as in :mod:`stills.cli.recipe_work`."""
 
-_REASONS = {"input": "the video", "settings": "settings", "models": "models"}
 _COUNTED = {
     "done": "done",
     "partial": "done",
@@ -203,8 +202,7 @@ def _why_again(outcome: VideoOutcome) -> str:
     """Why a video that was done before was done again."""
     if outcome.what != "changed" or not outcome.reasons:
         return ""
-    changed = " and ".join(_REASONS[reason] for reason in outcome.reasons)
-    return f"{changed} changed: done again"
+    return f"{what_changed(outcome.reasons)}: done again"
 
 
 def _sum_up(session: Session, teller: _Teller, done: LibraryResult | None, *, stopped: bool = False) -> int:

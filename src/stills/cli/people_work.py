@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import stills
 from stills.cli.inputs import Input
-from stills.cli.recipe_work import write_results
+from stills.cli.recipe_work import outcome_of, write_results
 from stills.cli.run import Outcome
 from stills.cli.say import clock, count
 from stills.cli.session import Session
@@ -27,12 +27,5 @@ def tell_people(path: str, result: PeopleResult, files: Sequence[Path | str], fo
     """What to say of the people of one video."""
     found = len(result.people)
     who = count(found, "person", "people") if found else "nobody that qualifies"
-    return Outcome(
-        f"{path}: {who} in {clock(result.video.duration)} → {folder}",
-        found=found > 0,
-        files=files,
-        fallbacks=result.fallbacks,
-        partial=result.partial,
-        warnings=result.warnings,
-        fields={"people": found, "cached": result.scan.cached, "seconds": round(result.scan.seconds, 3)},
-    )
+    said = f"{path}: {who} in {clock(result.video.duration)} → {folder}"
+    return outcome_of(result, said, files, found=found > 0, people=found)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import stills
 from stills.cli.inputs import Input
-from stills.cli.recipe_work import explain, write_results
+from stills.cli.recipe_work import explain, outcome_of, write_results
 from stills.cli.run import Outcome
 from stills.cli.say import clock, count
 from stills.cli.session import Session
@@ -50,23 +50,17 @@ def tell_portrait(
     else:
         said = f"portrait at {clock(frame.time)} of {clock(result.video.duration)}"
     rows = explain([frame, *result.selection.runners_up], result.shots, ranked=True) if explained and frame else ()
-    return Outcome(
+    return outcome_of(
+        result,
         f"{path}: {said} → {folder}",
+        files,
         found=frame is not None,
-        files=files,
-        fallbacks=result.fallbacks,
-        partial=result.partial,
-        warnings=result.warnings,
-        fields={
-            "qualified": result.qualified,
-            "time": None if frame is None or frame.pts == COVER_PTS else frame.time,
-            "score": None if frame is None else frame.score,
-            "reason": result.reason,
-            "steps": [asdict(step) for step in result.steps],
-            "cached": result.scan.cached,
-            "seconds": round(result.scan.seconds, 3),
-        },
         rows=(*rows, *_looked(result.steps)) if explained else (),
+        qualified=result.qualified,
+        time=None if frame is None or frame.pts == COVER_PTS else frame.time,
+        score=None if frame is None else frame.score,
+        reason=result.reason,
+        steps=[asdict(step) for step in result.steps],
     )
 
 

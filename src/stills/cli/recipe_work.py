@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -16,13 +15,11 @@ from stills.cli.run import Failure, Outcome, run_each
 from stills.cli.say import clock
 from stills.cli.session import Session
 from stills.cli.watching import Watched
-from stills.files import atomic_write, ensure_folder, remove_file
 from stills.jobs.outputs import check_out
 from stills.jobs.watch import VideoWatch
 from stills.jobs.watch.opening import open_watch
 from stills.media.sandbox import Pool
 from stills.render.names import folder_names
-from stills.render.report import FAILURES
 from stills.types import Pick, ProgressCallback, Shot
 
 if TYPE_CHECKING:
@@ -83,6 +80,22 @@ def write_results(
         return run_each(session, videos, work, after=report)
 
 
+def outcome_of(
+    result: Result[Any], line: str, files: Sequence[Path | str], *, found: bool, rows: Sequence[str] = (), **fields: Any
+) -> Outcome:
+    """What to say of ``result``: a ``line``, and ``fields`` that its recipe has besides those of all."""
+    return Outcome(
+        line,
+        found=found,
+        files=files,
+        fallbacks=result.fallbacks,
+        partial=result.partial,
+        warnings=result.warnings,
+        fields={**fields, "cached": result.scan.cached, "seconds": round(result.scan.seconds, 3)},
+        rows=rows,
+    )
+
+
 def explain(
     picks: Sequence[Pick], shots: Sequence[Shot], *, ranked: bool, more: Mapping[int, str] | None = None
 ) -> tuple[str, ...]:
@@ -119,15 +132,7 @@ def _shot(pick: Pick, shots: Sequence[Shot]) -> str:
 
 def keep_failures(out: Path, failures: Sequence[Failure], tried: Sequence[str]) -> None:
     """Note for the report which inputs gave nothing; what earlier calls noted stays, unless it was ``tried`` again."""
-    path = out / FAILURES
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        before = []
-    kept = [item for item in before if isinstance(item, dict) and item.get("path") not in tried]
-    kept += [asdict(failure) for failure in failures]
-    if kept:
-        ensure_folder(path.parent)
-        atomic_write(path, json.dumps(kept, indent=1).encode())
-    else:
-        remove_file(path)
+    from stills.jobs.library.closing import read_failures, write_failures
+
+    kept = [item for item in read_failures(out) if item.get("path") not in tried]
+    write_failures(out, [*kept, *map(asdict, failures)])

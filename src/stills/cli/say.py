@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from stills.errors import StillsError, printable
+
+if TYPE_CHECKING:
+    from stills.jobs.store.records import Reason
 
 log = logging.getLogger("stills.cli")
 
@@ -65,3 +70,9 @@ def clock(seconds: float) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """``1 person``, ``3 people``."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def what_changed(reasons: Iterable[Reason]) -> str:
+    """Of a video that was done before: ``the video and settings changed``."""
+    words: dict[Reason, str] = {"input": "the video", "settings": "settings", "models": "models"}
+    return f"{' and '.join(words[reason] for reason in reasons)} changed"

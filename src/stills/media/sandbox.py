@@ -20,15 +20,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stills.errors import CancelledError, UsageError, WorkerError
 from stills.media.sandbox_progress import report
-from stills.media.sandbox_run import drive
+from stills.media.sandbox_run import drive, most_ahead
 from stills.media.sandbox_tasks import Limits, Runner, Stopper, Task, TaskResult
 
 if TYPE_CHECKING:
     from stills.media.sandbox_engine import Engine
 
 __all__ = ["Limits", "Pool", "Runner", "Stopper", "Task", "TaskResult", "report"]
-
-_AHEAD = 2  # tasks pulled from the caller's iterable per worker: one runs, one is ready
 
 
 def _nothing() -> None:
@@ -167,9 +165,7 @@ class Pool:
             WorkerError: Workers cannot be started, or too many crashed over tasks of this run.
             StillsError: As raised by the initializer.
         """
-        if at_once is not None and at_once < 1:
-            raise UsageError(f"at least one task has to run at a time, not {at_once}")
-        return self._run(iter(tasks), on_progress, cancel, min(_AHEAD * self.workers, at_once or sys.maxsize))
+        return self._run(iter(tasks), on_progress, cancel, most_ahead(self.workers, at_once))
 
     def _run(
         self,

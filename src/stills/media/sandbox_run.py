@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import queue
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
-from stills.errors import StillsError
+from stills.errors import StillsError, UsageError
 from stills.media.sandbox_tasks import Stopper, Task, TaskResult
 
+_AHEAD = 2  # tasks pulled from the caller's iterable per worker: one runs, one is ready
 _POLL_S = 0.1  # how often a waiting caller looks at its cancel token and at the progress
 
 
@@ -119,6 +121,16 @@ class Supplier(Protocol[AnyRun_contra]):
     def end(self, run: AnyRun_contra, *, wait: bool) -> None:
         """Drop what is left of ``run``, kill what runs of it; with ``wait``, return when it is gone."""
         ...
+
+
+def most_ahead(workers: int, at_once: int | None) -> int:
+    """How many tasks of a run may wait or be under way at a time: enough that no worker has to wait for more.
+
+    Raises ``UsageError`` where ``at_once`` allows none.
+    """
+    if at_once is not None and at_once < 1:
+        raise UsageError(f"at least one task has to run at a time, not {at_once}")
+    return min(_AHEAD * workers, at_once or sys.maxsize)
 
 
 def drive(

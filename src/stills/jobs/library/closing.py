@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,33 @@ SHOWN = 2_000
 """Failures that the report lists; the store has all."""
 
 
+def read_failures(out: Path) -> list[dict[str, Any]]:
+    """What earlier runs noted in ``out``: ``{"path", "message", "remedy"}`` each; what is none of that is left out."""
+    try:
+        noted = json.loads((out / FAILURES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [item for item in noted if isinstance(item, dict)] if isinstance(noted, list) else []
+
+
+def write_failures(out: Path, failures: Sequence[Mapping[str, Any]]) -> None:
+    """Note for the report which inputs gave nothing; with none, nothing is left. Raises ``OutputError``."""
+    path = out / FAILURES
+    if failures:
+        ensure_folder(path.parent)
+        atomic_write(path, json.dumps(list(failures), indent=1).encode("utf-8", "backslashreplace"))
+    else:
+        remove_file(path)
+
+
 class Failures:
     """Inputs without a result, for the report: those the store knows, and those that never got so far."""
 
     def __init__(self, place: Place) -> None:
         """Read what earlier runs noted."""
-        self._path = place.folder / FAILURES
-        self._noted: dict[str, dict[str, Any]] = {}
-        try:
-            before = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            before = []
-        for item in before if isinstance(before, list) else ():
-            if isinstance(item, dict) and isinstance(item.get("path"), str):
-                self._noted[item["path"]] = item
+        self._out = place.folder
+        before = read_failures(place.folder)
+        self._noted = {item["path"]: item for item in before if isinstance(item.get("path"), str)}
 
     def hear(self, outcome: VideoOutcome) -> None:
         """Take note of how an input ended."""
@@ -49,11 +62,7 @@ class Failures:
                 break
             message, _, remedy = failure.message.partition(" — ")
             listed.setdefault(failure.source, {"path": failure.source, "message": message, "remedy": remedy or None})
-        if listed:
-            ensure_folder(self._path.parent)
-            atomic_write(self._path, json.dumps(list(listed.values()), indent=1).encode("utf-8", "backslashreplace"))
-        else:
-            remove_file(self._path)
+        write_failures(self._out, list(listed.values()))
 
 
 def write_report(place: Place, *, new: bool) -> Path | str:

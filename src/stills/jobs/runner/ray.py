@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stills.errors import CancelledError, DeviceError, UsageError
+from stills.errors import CancelledError, DeviceError
 from stills.jobs.runner.ray_cluster import Cluster, Wanted, join, leave, ray_module
-from stills.media.sandbox_run import drive
+from stills.media.sandbox_run import drive, most_ahead
 from stills.media.sandbox_tasks import Limits, Stopper, Task, TaskResult
 from stills.scan.parameters import PRELOAD, PRELOAD_MODELS, needs_models
 from stills.scan.pool import pool_limits
@@ -34,8 +33,6 @@ ACTOR_MB = 200.0
 
 TYPICAL_MB = 800.0
 """MiB that a worker with models is taken to need where nothing limits it, so that a node gets no more than it holds."""
-
-_AHEAD = 2  # tasks pulled from the caller's iterable per worker: one runs, one is ready
 
 
 def open_ray(settings: Settings, layers: Iterable[Layer] = ("faces",)) -> RayRunner:
@@ -109,9 +106,7 @@ class RayRunner:
 
         A task whose worker is lost runs again on another; one that loses its worker each time fails.
         """
-        if at_once is not None and at_once < 1:
-            raise UsageError(f"at least one task has to run at a time, not {at_once}")
-        return self._run(iter(tasks), on_progress, cancel, min(_AHEAD * self.workers, at_once or sys.maxsize))
+        return self._run(iter(tasks), on_progress, cancel, most_ahead(self.workers, at_once))
 
     def _run(
         self,
