@@ -225,3 +225,11 @@ class Answer:
     """The recipe's JSON; its pictures have no ``file``."""
     pts: tuple[int, ...]
     """The frames it is about, rising: what :meth:`Answers.frame` has pictures of."""
+
+
+@dataclass(frozen=True, slots=True)
+class FramePicture:
+    """A picture of a frame, as a JPEG. A ``rough`` one is all that is left of it: tiny and grey, made larger."""
+
+    data: bytes = field(repr=False)
+    rough: bool = False
