@@ -132,11 +132,11 @@ class Function:
         memory_mb: int = 2048,
         wrapper: Sequence[str] = (),
         command: Sequence[str] | None = None,
-        whole_env: bool = False,
+        prefix: str = "",
     ) -> None:
         self._api = _Api()
         threading.Thread(target=self._api.serve_forever, daemon=True).start()
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the function
         own = {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._api.server_port}",
             "AWS_LAMBDA_FUNCTION_NAME": "stills",
@@ -145,7 +145,8 @@ class Function:
             "AWS_REGION": "us-east-1",
             **env,
         }
-        base = {} if whole_env else {**os.environ, "PYTHONPATH": str(SOURCE)}
+        base = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        own = {prefix + name: value for name, value in own.items()}  # an image has an environment of its own
         self.process = subprocess.Popen(
             [*wrapper, *(command or (sys.executable, "-m", "awslambdaric", HANDLER))],
             env={**base, **own}, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL, start_new_session=True,

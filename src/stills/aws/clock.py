@@ -16,7 +16,7 @@ RESERVE_SHARE = 0.15
 RESERVE_S = (5.0, 75.0)
 """Of the time there is, what is kept for pictures and their upload: a share of it, but so many seconds."""
 
-UPLOAD_S = 0.25
+UPLOAD_S = 0.15
 """A picture's upload, about: 0.6 MB to S3 from the same region takes 0.1 s."""
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stills.api.people import PeopleResult
     from stills.scan.scanner import Scanner
 
-PICTURE_S = 0.6
+PICTURE_S = 0.35
 """Seconds that a picture takes, about: decoded again from its last key frame, fitted, encoded."""
 
 LEFT_OUT = "pictures-left-out"
