@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stills.errors import NothingFoundError, UsageError
 from stills.jobs.recipes import recipe_named
+from stills.settings import change_settings
 
 if TYPE_CHECKING:
     from stills.api.results import Result
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
     from stills.index.index import Index
     from stills.scan.scanner import Scanner
     from stills.settings_model import Settings
+
+
+_LIKELY: Sequence[tuple[str, Mapping[str, Any]]] = (
+    ("people", {}), ("keyframes", {}), ("keyframes", {"target": 40}), ("thumbnails", {"count": 20}), ("portrait", {}),
+)  # fmt: skip
+"""What clients are likely to ask of any video."""
 
 
 def ask(
@@ -53,6 +62,15 @@ def named(index: Index, name: str, place: str | None) -> Index:
 def picks_of(document: Mapping[str, Any]) -> tuple[int, ...]:
     """The pts of all frames that a recipe's JSON is about, rising: those chosen, and their runners-up."""
     return tuple(sorted(set(_pts(document))))
+
+
+def likely(index: Index, settings: Settings) -> tuple[int, ...]:
+    """The pts of what clients are likely to ask of an index, rising."""
+    found: set[int] = set()
+    for recipe, options in _LIKELY:
+        with contextlib.suppress(NothingFoundError, UsageError):  # a layer that was not measured
+            found.update(picks_of(ask(recipe, index, change_settings(settings, recipe, **options)).to_json()))
+    return tuple(sorted(found))
 
 
 def spilled(index: Index) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ from stills.jobs.library.gate import Contents
 from stills.jobs.recipes import recipe_named
 from stills.media.source import content_id
 from stills.service.jobs import previews
-from stills.service.jobs.asking import ask, named, picks_of, spilled
+from stills.service.jobs.asking import ask, likely, named, picks_of, spilled
 from stills.service.jobs.options import check_count, check_options, layers_of
 from stills.service.jobs.patience import patiently
 from stills.service.jobs.place import FRAMES, RESULT, VIDEO, artifacts_of, remove
@@ -155,7 +155,7 @@ class Bench:
         if isinstance(index, str) or index.folder is None:
             return None, (), scanner
         picks = picks_of(result.to_json()) if result is not None else ()
-        return index, (*picks, *spilled(index)), scanner
+        return index, picks, scanner
 
     def _asked(self, piece: Piece, index: Index | str, place: str, desk: _Desk) -> tuple[Done, Result[Any] | None]:
         """The recipe's answer, written into the folder of the attempt."""
@@ -207,7 +207,8 @@ class Bench:
         """What may be asked for when the video is gone; the job is done already, so nothing of this is its failure."""
         folder = self._store.folders.job(piece.held.job.id) / FRAMES
         try:
-            previews.keep_pictures(folder, scanner, index, pts, piece.token)
+            more = likely(index, self._settings.model_copy(update={"embeddings": True}))
+            previews.keep_pictures(folder, scanner, index, (*pts, *more, *spilled(index)), piece.token)
             if index.folder is not None:
                 remove(Path(index.folder) / "spill")
         except CancelledError:

@@ -25,7 +25,8 @@ WIDTHS = (160, 320, 480, 640, 960, 1280, 1920)
 KEPT_WIDTH = 960
 """Width of what is kept of frames when the video goes."""
 MOST = 400
-"""Frames of which a picture is kept, at most."""
+"""Frames of which a picture is kept, at most; ``MOST_DECODED`` of them are decoded for that."""
+MOST_DECODED = 150
 _QUALITY = 85
 
 _log = logging.getLogger(__name__)
@@ -54,11 +55,18 @@ def small(rgb: Rgb, width: int) -> bytes:
 
 
 def keep_pictures(folder: Path, scanner: Scanner, index: Index, pts: Iterable[int], cancel: CancelToken | None) -> int:
-    """Keep small pictures of the frames at ``pts`` in ``folder``; how many there are.
+    """Keep small pictures of the frames at ``pts`` (the most important first) in ``folder``; how many there are.
 
     A frame that cannot be decoded any more is left out, and logged. Raises ``OutputError``, ``CancelledError``.
     """
-    wanted = sorted(set(pts))[:MOST]
+    asked = list(dict.fromkeys(pts))
+    missing = set(scanner.pictures(index, asked, cancel=cancel).missing())
+    wanted, left = [], MOST_DECODED
+    for one in asked[:MOST]:
+        left -= one in missing
+        if one not in missing or left >= 0:
+            wanted.append(one)
+    wanted.sort()
     count = 0
     ensure_folder(folder)
     pictures = scanner.pictures(index, wanted, cancel=cancel)
