@@ -81,7 +81,7 @@ def expand(text: str, variables: dict[str, str]) -> str:
 
 def pairs(step: Step, variables: dict[str, str]) -> dict[str, str]:
     """The ``NAME=value`` pairs of an ENV or ARG."""
-    return dict((word.partition("=")[0], expand(word.partition("=")[2], variables)) for word in step.words)
+    return {word.partition("=")[0]: expand(word.partition("=")[2], variables) for word in step.words}
 
 
 def let_through(context: Path) -> Iterator[Path]:

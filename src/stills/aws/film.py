@@ -155,8 +155,8 @@ class _Try:
         with self._folder() as folder:
             result, scanner = self._looked_at()
             written = write(folder, result, self._more(result, made_of, key), scanner, clock)
-            uploaded = place.publish(written.files, clock.pause)
-        self._tell(result, written, uploaded)
+            place.publish(written.files, clock.pause)
+        self._tell(place, result, written)
         if answer.status != "partial":
             IndexStore(settings.cache_folder).forget(result.index.content)
 
@@ -247,9 +247,9 @@ class _Try:
             "short_of_time": _is_short(result),
         }}  # fmt: skip
 
-    def _tell(self, result: PeopleResult, written: Written, uploaded: list[str]) -> None:
+    def _tell(self, place: Place, result: PeopleResult, written: Written) -> None:
         answer = self.answer
-        *answer.pictures, answer.result = uploaded
+        answer.result, answer.pictures = place.key(RESULT), [*map(place.key, pictures_of(written.document))]
         answer.people = len(result.people)
         answer.coverage, answer.duration = result.scan.coverage, result.video.duration
         answer.reasons += [*result.warnings, *(one["message"] for one in written.document["fallbacks"])]
@@ -259,8 +259,7 @@ class _Try:
         """Tell again what was done before."""
         answer = self.answer
         answer.repeated = True
-        answer.result = f"{place.prefix}/{RESULT}"
-        answer.pictures = [f"{place.prefix}/{name}" for name in pictures_of(found)]
+        answer.result, answer.pictures = place.key(RESULT), [*map(place.key, pictures_of(found))]
         answer.people = len(found["people"])
         answer.effort, answer.wanted = found["scan"]["effort"], found[KEY]["effort_wanted"]
         answer.coverage, answer.duration = found["scan"]["coverage"], found["video"]["duration"]

@@ -137,6 +137,6 @@ def _flat(folder: Path, paths: list[Path], hidden: list[Document], late: set[int
 
 
 def pictures_of(document: Mapping[str, Any]) -> list[str]:
-    """The names of the pictures that a result lists."""
-    files = document.get("files")
-    return [name for name in files if isinstance(name, str)] if isinstance(files, list) else []
+    """The names of the pictures of a result, person by person."""
+    stills = [still for person in document["people"] for still in person["stills"]]
+    return [still[name] for still in stills for name in ("file", "crop") if still.get(name) is not None]

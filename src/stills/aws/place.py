@@ -74,10 +74,13 @@ class Place:
             return None
         return document if same and final and made_of.tag else None
 
-    def publish(self, files: Sequence[Path], pause: Callable[[float], object]) -> list[str]:
-        """Upload ``files`` of one folder, the JSON last; their keys. Raises ``OutputError``."""
+    def publish(self, files: Sequence[Path], pause: Callable[[float], object]) -> None:
+        """Upload ``files`` of one folder, the JSON last. Raises ``OutputError``."""
         RemoteOutput(self.address, files[0].parent, pause).publish(files)
-        return [f"{self.prefix}/{path.name}" for path in files]
+
+    def key(self, name: str) -> str:
+        """The key of an object in it."""
+        return f"{self.prefix}/{name}"
 
 
 def take_place(film: Film, prefix: str) -> Place:
