@@ -104,7 +104,10 @@ def do(store: JobStore, held: Held, *, content: str = "c0ffee", picture: bytes =
 
 def files(folder: Path) -> set[str]:
     """All files and folders but the database."""
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    found: set[str] = set()
+    for above, folders, names in os.walk(folder):  # what goes at this moment is passed over
+        inside = Path(above).relative_to(folder)
+        found.update((inside / name).as_posix() for name in (*folders, *names))
     return {name for name in found if not name.startswith(".stills")}
 
 

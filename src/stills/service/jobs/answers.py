@@ -57,6 +57,13 @@ class Answers:
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
         self._loading: dict[str, threading.Lock] = {}
 
+    def prepare(self, job: Job) -> None:
+        """Have the job's index in memory, so that the first question is answered as soon as later ones.
+
+        Raises ``NotReadyError``.
+        """
+        self._load(job)
+
     def select(self, job: Job, recipe: str, options: Mapping[str, Any] | None = None) -> Answer:
         """Ask a recipe, the job's or another one, with other options; nothing is decoded.
 
