@@ -7,7 +7,6 @@
 # compose.yaml has it with PostgreSQL, a Ray node, Prometheus and Grafana.
 
 FROM python:3.11-slim-bookworm AS build
-ARG EXTRAS=service,remote,postgres
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /src
 COPY constraints.txt ./
@@ -18,7 +17,7 @@ COPY LICENSE NOTICE README.md pyproject.toml ./
 COPY src ./src
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip wheel --no-build-isolation --no-deps --wheel-dir /wheels . \
-    && python -m pip --python /opt/stills/bin/python install -c constraints.txt "$(echo /wheels/*.whl)[${EXTRAS}]"
+    && python -m pip --python /opt/stills/bin/python install -c constraints.txt /wheels/*.whl
 # What no code of ours runs is left out: plugins for other devices, headers, other libraries' tests.
 WORKDIR /opt/stills/lib/python3.11/site-packages
 RUN rm -r openvino/libs/libopenvino_intel_[gn]pu_plugin.so openvino/include pyarrow/include pyarrow/tests \
@@ -27,6 +26,11 @@ RUN rm -r openvino/libs/libopenvino_intel_[gn]pu_plugin.so openvino/include pyar
 RUN --mount=type=cache,target=/root/.cache/pip \
     PYTHONPATH=/opt/stills/lib/python3.11/site-packages STILLS_MODELS_DIR=/opt/models \
     python -m stills models pull --quiet
+# Up to here both images are the same.
+ARG EXTRAS=service,remote,postgres
+WORKDIR /src
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m pip --python /opt/stills/bin/python install -c constraints.txt "$(echo /wheels/*.whl)[${EXTRAS}]"
 
 
 FROM python:3.11-slim-bookworm

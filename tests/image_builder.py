@@ -1,21 +1,25 @@
 """Builds and starts the images of Dockerfiles without a container engine, in a mount namespace of its own.
 
-    unshare --mount -- python image_builder.py build DOCKERFILE CONTEXT WORK
+    unshare --mount -- python image_builder.py build DOCKERFILE[,DOCKERFILE…] CONTEXT WORK
     unshare --mount -- python image_builder.py start DOCKERFILE CONTEXT WORK [--read-only] [-- COMMAND…]
 
 Each stage is a file system over this machine's own, seen from a change of root. This machine stands for the base image:
 its Python lies at ``/usr/local`` there, as in the official images, and what else it has at home is hidden. Steps run as
-they are written. What they change lies in ``WORK`` and nowhere else. ``start`` becomes what the image starts.
+they are written; steps with which several Dockerfiles begin are run once, as an engine would. What they change lies in
+``WORK``, in a folder for each Dockerfile, and nowhere else. ``start`` becomes what the image starts.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -32,15 +36,15 @@ _DEVICES = ("null", "zero", "full", "random", "urandom")
 class Box:
     """A file system over this machine's own: what is changed in it lies in ``work``."""
 
-    def __init__(self, work: Path) -> None:
-        self.work, self.root = work, work / "root"
+    def __init__(self, work: Path, below: Box | None = None) -> None:
+        self.work, self.root, self.below = work, work / "root", below
 
     def mount(self, *, final: bool = False, read_only: bool = False) -> None:
         """Mount it. A ``final`` one has the Python of this machine, nothing else that was not put there by a step."""
-        self._over(Path("/"), self.root, "system")
+        self._over("/" if self.below is None else str(self.below.root), self.root, "system")
         python = Path(sys.base_prefix)
         if python != Path("/usr/local"):
-            self._over(python, self.root / "usr/local", "python")
+            self._over(str(python), self.root / "usr/local", "python")
             for name in ("python", "python3"):
                 link = self.root / "usr/local/bin" / name
                 if not link.exists():
@@ -69,7 +73,7 @@ class Box:
             (self.root / "dev" / name).touch()
             mount(f"/dev/{name}", self.root / "dev" / name, None, "bind")
 
-    def _over(self, lower: Path, target: Path, name: str) -> None:
+    def _over(self, lower: str, target: Path, name: str) -> None:
         upper, working = self.work / f"{name}-changes", self.work / f"{name}-work"
         for folder in (upper, working, target):
             folder.mkdir(parents=True, exist_ok=True)
@@ -86,46 +90,65 @@ def mount(source: str, target: Path, kind: str | None, options: str = "") -> Non
     subprocess.run(["mount", *kinds, *(["-o", options] if options else []), source, str(target)], check=True)
 
 
-def build(dockerfile: Path, context: Path, work: Path) -> None:
-    """Run every step of every stage."""
-    boxes: dict[str, Box] = {}
-    stages = read_dockerfile(dockerfile)
-    for number, stage in enumerate(stages):
-        assert stage.base.startswith("python:"), f"{stage.base} is nothing that this machine can stand for"
-        assert sysconfig.get_python_version() == stage.base.removeprefix("python:").partition("-")[0], stage.base
-        box = Box(work / (stage.name or str(number)))
-        box.mount()
-        boxes[stage.name or str(number)] = box
-        _run_all(stage, box, boxes, context)
+def build(dockerfiles: Sequence[Path], context: Path, work: Path) -> None:
+    """Run every step of every stage; those that all first stages begin with once."""
+    files = {dockerfile: read_dockerfile(dockerfile) for dockerfile in dockerfiles}
+    firsts = [stages[0] for stages in files.values()]
+    together = zip(*(stage.steps for stage in firsts), strict=False)
+    count = len(list(takewhile(lambda steps: len(set(map(repr, steps))) == 1, together)))
+    common = Box(work / "common")
+    common.mount()
+    state = State()
+    _run_all(Stage(firsts[0].base, "common", firsts[0].steps[:count]), common, {}, context, state)
+    for dockerfile, stages in files.items():
+        boxes: dict[str, Box] = {}
+        for number, stage in enumerate(stages):
+            assert stage.base.startswith("python:"), f"{stage.base} is nothing that this machine can stand for"
+            assert sysconfig.get_python_version() == stage.base.removeprefix("python:").partition("-")[0], stage.base
+            name = stage.name or str(number)
+            box = boxes[name] = Box(work / dockerfile.name / name, common if number == 0 else None)
+            box.mount()
+            rest = Stage(stage.base, stage.name, stage.steps[count if number == 0 else 0 :])
+            _run_all(rest, box, boxes, context, copy.deepcopy(state) if number == 0 else State())
 
 
-def _run_all(stage: Stage, box: Box, boxes: dict[str, Box], context: Path) -> None:
-    env = {"PATH": PATH, "HOME": "/root", **{k: v for k, v in os.environ.items() if k.startswith(_NETWORK)}}
-    arguments: dict[str, str] = {}
-    folder, shell = "/", ["/bin/sh", "-c"]
+@dataclass
+class State:
+    """What steps say for those after them."""
+
+    env: dict[str, str] = field(default_factory=lambda: {
+        "PATH": PATH, "HOME": "/root", **{k: v for k, v in os.environ.items() if k.startswith(_NETWORK)}
+    })  # fmt: skip
+    arguments: dict[str, str] = field(default_factory=dict)
+    folder: str = "/"
+    shell: list[str] = field(default_factory=lambda: ["/bin/sh", "-c"])
+
+
+def _run_all(stage: Stage, box: Box, boxes: dict[str, Box], context: Path, state: State) -> None:
     for step in stage.steps:
         print(f"[{stage.name or 'final'}] {step.name} {step.rest}", file=sys.stderr, flush=True)
         match step.name:
             case "ARG":
-                arguments |= pairs(step, env)
+                state.arguments |= pairs(step, state.env)
             case "ENV":
-                env |= pairs(step, {**arguments, **env})
+                state.env |= pairs(step, {**state.arguments, **state.env})
             case "SHELL":
-                shell = step.words
+                state.shell = step.words
             case "WORKDIR":
-                folder = os.path.join(folder, expand(step.rest, env))
-                box.inside(folder).mkdir(parents=True, exist_ok=True)
+                state.folder = os.path.join(state.folder, expand(step.rest, state.env))
+                box.inside(state.folder).mkdir(parents=True, exist_ok=True)
             case "COPY":
-                _copy(step, box, boxes.get(step.flags.get("from", "")), context, folder)
+                _copy(step, box, boxes.get(step.flags.get("from", "")), context, state.folder)
             case "RUN":
-                _run(step, box, {**arguments, **env}, folder, shell)
+                _run(step, box, state)
             case "USER" | "VOLUME" | "EXPOSE" | "HEALTHCHECK" | "ENTRYPOINT" | "CMD" | "STOPSIGNAL" | "LABEL":
                 pass  # how it is started
             case _:
                 raise NotImplementedError(step.name)
 
 
-def _run(step: Step, box: Box, env: dict[str, str], folder: str, shell: list[str]) -> None:
+def _run(step: Step, box: Box, state: State) -> None:
+    env = {**state.arguments, **state.env}
     if cache := step.flags.get("mount"):
         options = dict(part.partition("=")[::2] for part in cache.split(","))
         assert options["type"] == "cache", cache
@@ -133,7 +156,7 @@ def _run(step: Step, box: Box, env: dict[str, str], folder: str, shell: list[str
         if not os.path.ismount(target):
             target.mkdir(parents=True, exist_ok=True)
             mount(str(_pip_cache()), target, None, "bind")
-    subprocess.run([*shell, step.rest], env=env, check=True, preexec_fn=lambda: _enter(box.root, folder))
+    subprocess.run([*state.shell, step.rest], env=env, check=True, preexec_fn=lambda: _enter(box.root, state.folder))
 
 
 def _pip_cache() -> Path:
@@ -177,7 +200,7 @@ def start(dockerfile: Path, work: Path, command: Sequence[str], *, read_only: bo
     """Become what the image starts, or ``command`` in it. The environment is the image's, and ``IMAGE_…`` of ours."""
     stages = read_dockerfile(dockerfile)
     said = settings_of(stages)
-    box = Box(work / (stages[-1].name or str(len(stages) - 1)))
+    box = Box(work / dockerfile.name / (stages[-1].name or str(len(stages) - 1)))
     box.mount(final=True, read_only=read_only)
     given = {name.removeprefix("IMAGE_"): value for name, value in os.environ.items() if name.startswith("IMAGE_")}
     _enter(box.root, said["workdir"], said["user"])
@@ -192,7 +215,7 @@ def main(arguments: Sequence[str]) -> None:
     """See the module."""
     what, dockerfile, context, work, *more = arguments
     if what == "build":
-        build(Path(dockerfile), Path(context), Path(work))
+        build(list(map(Path, dockerfile.split(","))), Path(context), Path(work))
         return
     options, command = (more[: more.index("--")], more[more.index("--") + 1 :]) if "--" in more else (more, [])
     start(Path(dockerfile), Path(work), command, read_only="--read-only" in options)

@@ -7,6 +7,7 @@ takes the rights to mount; where they are missing, nothing of this can be tried.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -53,24 +54,29 @@ class Built:
     @property
     def files(self) -> Path:
         """What the last stage put over its base."""
-        return self.work / str(len(read_dockerfile(self.dockerfile)) - 1) / "system-changes"
+        return self.work / self.dockerfile.name / str(len(read_dockerfile(self.dockerfile)) - 1) / "system-changes"
 
 
-def built(name: str, folder: Path) -> Built:
-    line = ["unshare", "--mount", "--", sys.executable, str(BUILDER), "build", str(ROOT / name), str(ROOT), str(folder)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Built]]:
+    """Both images, gone afterwards: they begin with the same steps, which are run once."""
+    work = tmp_path_factory.mktemp("images")
+    files = [ROOT / name for name in ("Dockerfile", "Dockerfile.lambda")]
+    line = ["unshare", "--mount", "--", sys.executable, str(BUILDER), "build", ",".join(map(str, files)), str(ROOT)]
+    done = subprocess.run([*line, str(work)], capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
-    return Built(ROOT / name, folder)
+    yield {file.name: Built(file, work) for file in files}
+    shutil.rmtree(work)  # some gigabytes
 
 
 @pytest.fixture(scope="module")
-def function(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return built("Dockerfile.lambda", tmp_path_factory.mktemp("lambda"))
+def function(images: dict[str, Built]) -> Built:
+    return images["Dockerfile.lambda"]
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return built("Dockerfile", tmp_path_factory.mktemp("service"))
+def service(images: dict[str, Built]) -> Built:
+    return images["Dockerfile"]
 
 
 def size(folder: Path) -> int:
@@ -96,15 +102,15 @@ def holds(image: Built) -> None:
 
 _LINKED = """
 import pathlib, re, subprocess
-base = re.compile(r"lib(c|m|dl|rt|pthread|util|gcc_s|stdc\\+\\+|z|crypt)[.\\d]*so|linux-vdso|ld-")
-found = set()
+base = re.compile(r"lib(c|m|dl|rt|pthread|util|gcc_s|stdc\\+\\+|z|crypt|mvec|resolv)[.\\d]*so|linux-vdso|ld-")
+found, ours = set(), {{path.name for path in pathlib.Path("{site}").rglob("*.so*")}}
 for path in pathlib.Path("{site}").rglob("*.so*"):
     said = subprocess.run(["ldd", str(path)], capture_output=True, text=True).stdout
     for line in said.splitlines():
         name, _, where = line.strip().partition(" => ")
         if where and "/opt/stills/" not in where and not base.match(name) and "/usr/local/lib/libpython" not in where:
             found.add(name)
-print(sorted(found - {{"libOpenCL.so.1"}}))
+print(sorted(found - ours - {{"libOpenCL.so.1"}}))
 """
 """Libraries that ours want and that do not come with them, but for those of every Debian (and of OpenVINO on a GPU)."""
 

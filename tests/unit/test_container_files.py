@@ -67,7 +67,7 @@ def test_both_images_are_built_in_one_way() -> None:
     """What one learns about building them must not be forgotten in the other."""
 
     def steps(stage: Stage) -> list[tuple[str, str]]:
-        return [(step.name, step.rest) for step in stage.steps if step.name != "ARG"]
+        return [(step.name, step.rest) for step in stage.steps if step.name != "ARG"]  # which says the extras
 
     service, function = (read_dockerfile(ROOT / name)[0] for name in FILES)
     assert steps(service) == steps(function)
