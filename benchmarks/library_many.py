@@ -95,7 +95,10 @@ def measure(folder: Path, videos: int, code: Mapping[str, str], say: Callable[[s
     env = {**os.environ, **code, "STILLS_CACHE_DIR": str(cache)}
     command = python("-m", "stills", "keyframes", str(folder / "in"), "-o", str(out), "--json")
     first = _first(command, env, out, videos, say)
+    before = os.times()
     status = spread([_status(out, env, videos) for _ in range(_STATUS_CALLS)])
+    after = os.times()
+    work = after.children_user + after.children_system - before.children_user - before.children_system
     again = _again(command, env, videos)
     say(f"done again in {again['seconds']:.1f} s")
     if (out / ".stills" / "gallery").exists():
@@ -104,6 +107,7 @@ def measure(folder: Path, videos: int, code: Mapping[str, str], say: Callable[[s
     return {
         "first": first,
         "status": status,
+        "status_cpu": work / status.count,
         "again": again,
         "state_bytes": sum(state),
         "report_bytes": (out / "report.html").stat().st_size,
@@ -179,8 +183,8 @@ def _first(command: Sequence[str], env: Mapping[str, str], out: Path, videos: in
     if done != videos or code:
         raise BenchmarkError(f"{done} of {videos} videos were done, exit code {code}: {tail}")
     parts = _parts(marks, watch.samples, size)
-    at_end = [one.family for one in watch.samples if one.at >= ended] or [watch.last.family]
-    peak = max(one.family for one in watch.samples)
+    at_end = [one.shared for one in watch.samples if one.at >= ended] or [watch.last.shared]
+    peak = max(one.shared for one in watch.samples)
     status = [one.result() for one in asked]
     return First(parts, marks[0][0] - begun, finished - ended, max(at_end), peak, status, watch.kind)
 
@@ -238,8 +242,8 @@ def _size(folder: Path) -> int:
 def _section(videos: int, said: Mapping[str, Any], store: Mapping[str, float]) -> Section:
     first, status, again = said["first"], said["status"], said["again"]
     size, (early, late) = videos // PARTS, (first.parts[0], first.parts[-1])
-    columns = ("videos", "seconds", "videos/s", "CPU, ms a video", f"first process, {first.kind}, MB",
-               f"all processes, {first.kind}, MB", "`stills status`, s")  # fmt: skip
+    columns = ("videos", "seconds", "videos/s", "CPU, ms a video", "first process, USS, MB",
+               "all processes, USS, MB", "`stills status`, s")  # fmt: skip
     rows = tuple(
         (
             f"{number * size + 1}–{(number + 1) * size}",
@@ -258,6 +262,7 @@ def _section(videos: int, said: Mapping[str, Any], store: Mapping[str, float]) -
         (f"most memory of all processes, {first.kind}, MB", f"{first.peak:.0f}"),
         (f"most memory while the report is made, {first.kind}, MB", f"{first.peak_end:.0f}"),
         ("`stills status` when all is done, s", status.text()),
+        ("`stills status` when all is done, s of CPU", f"{said['status_cpu']:.2f}"),
         ("second run, all done: to its first result, s", f"{again['first']:.2f}"),
         ("second run, all done: s", f"{again['seconds']:.2f}"),
         ("second run, all done: s for each 1,000", f"{1000 * again['seconds'] / videos:.2f}"),
@@ -287,7 +292,8 @@ def _section(videos: int, said: Mapping[str, Any], store: Mapping[str, float]) -
     remarks = (
         f"`stills keyframes FOLDER -o OUT --json` over {videos} videos of {_WIDTH}×{_HEIGHT} and {_FRAMES} frames, "
         "from nothing. The first part is counted from its first result on. Memory is looked at once a second; the "
-        "middle of each part is shown. `stills status` is called once in each part, while the run keeps all "
+        "middle of each part is shown: what is each process's own (USS), as PSS changes with what others on the "
+        "machine run. `stills status` is called once in each part, while the run keeps all "
         f"cores busy, and {status.count} times when all is done; the start of its process is in its times.",
         "CPU is of all processes, and says more than seconds where others use the machine. State operations by "
         "themselves (`benchmarks/store.py`: a claim, a heartbeat, a segment, a result for each video) are timed in "

@@ -14,11 +14,16 @@ _MEGABYTE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The processes of a run at a moment: MB of the first one, and of all."""
+    """The processes of a run at a moment, in MB: what the first has for itself (USS), what all have so, and PSS of all.
+
+    PSS goes up and down with other processes of the machine that use the same libraries; what is a process's own does
+    not.
+    """
 
     at: float
     parent: float
     family: float
+    shared: float
 
 
 class Watch:
@@ -30,8 +35,8 @@ class Watch:
         self._process = process
         self._stopped = threading.Event()
         self.kind = "PSS"
-        """Which kind of memory it is: ``RSS`` where the system does not tell the other."""
-        self.samples: list[Sample] = [Sample(time.monotonic(), 0.0, 0.0)]
+        """What :attr:`Sample.shared` is: ``RSS`` where the system does not tell the other."""
+        self.samples: list[Sample] = [Sample(time.monotonic(), 0.0, 0.0, 0.0)]
         """All looks; the first shows nothing."""
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
@@ -60,17 +65,19 @@ class Watch:
     def _look(self) -> None:
         while not self._stopped.wait(self._every_s):
             sizes = [self._memory(process) for process in self._family()]
-            if sizes and sizes[0] > 0:
-                self.samples.append(Sample(time.monotonic(), sizes[0], sum(sizes)))
+            if sizes and sizes[0][0] > 0:
+                own, shared = (sum(size) for size in zip(*sizes, strict=True))
+                self.samples.append(Sample(time.monotonic(), sizes[0][0], own, shared))
 
-    def _memory(self, process: psutil.Process) -> float:
+    def _memory(self, process: psutil.Process) -> tuple[float, float]:
+        """What it has for itself, and with its share of what it has with others."""
         try:
             info = process.memory_full_info()
         except psutil.Error:
-            return 0.0
+            return 0.0, 0.0
         if not hasattr(info, "pss"):
             self.kind = "RSS"
-        return float(getattr(info, "pss", info.rss)) / _MEGABYTE
+        return info.uss / _MEGABYTE, getattr(info, "pss", info.rss) / _MEGABYTE
 
     def _family(self) -> list[psutil.Process]:
         try:

@@ -29,6 +29,7 @@ from benchmarks.library_many import library
 from benchmarks.machine import commit, load_average, machine, today
 from benchmarks.measure import freeze, leave_settings_out
 from benchmarks.memory import memory
+from benchmarks.overhead import overhead
 from benchmarks.quality import quality
 from benchmarks.ray import ray
 from benchmarks.real import real
@@ -53,6 +54,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "memory": memory,
     "workers": workers,
     "scaling": scaling,
+    "overhead": overhead,
     "ray": ray,
     "library": library,
     "accuracy": accuracy,

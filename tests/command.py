@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,23 +68,37 @@ def stills(
 class Running:
     """A command under way, with ``--json``, in a process group of its own."""
 
-    def __init__(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str | Path, env: Mapping[str, str] | None = None, first: str = "") -> None:
+        """``first`` is Python that runs in the process before the command does."""
+        code = f"{first}\nimport sys\nfrom stills.cli import main\nsys.exit(main())"
+        call = ["-c", code] if first else ["-m", "stills"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stills", *map(str, arguments), "--json"],
+            [sys.executable, *call, *map(str, arguments), "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
             env=environment(**(env or {})),
         )  # fmt: skip
         self._heard: list[str] = []
 
-    def until(self, stage: str, beyond: float = 0.0) -> dict[str, Any]:
-        """Read events up to a progress of ``stage`` at more than ``beyond`` seconds; returns it."""
+    def hear(self) -> Iterator[dict[str, Any]]:
+        """Events, as they come."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._heard.append(line)
-            event: dict[str, Any] = json.loads(line)
+            yield json.loads(line)
+
+    def until(self, stage: str, beyond: float = 0.0) -> dict[str, Any]:
+        """Read events up to a progress of ``stage`` at more than ``beyond`` seconds; returns it."""
+        for event in self.hear():
             if event["event"] == "progress" and event["stage"] == stage and event["position"] > beyond:
                 return event
         raise AssertionError(f"it ended before {stage}: {self._heard}")
+
+    def until_event(self, kind: str, path: str | Path) -> dict[str, Any]:
+        """Read events up to one of this kind about an input; returns it."""
+        for event in self.hear():
+            if event["event"] == kind and event.get("input") == str(path):
+                return event
+        raise AssertionError(f"it ended before {kind} of {path}: {self._heard}")
 
     def family(self) -> list[psutil.Process]:
         """The process and all that came from it."""

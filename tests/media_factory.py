@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,6 +92,10 @@ def make(path: Path, movie: Movie | None = None) -> Path:
         _write_frames(container, stream, movie)
         if sound is not None:
             _write_sound(container, sound, movie.frames / 25)
+    if movie.codec == "libsvtav1" and hasattr(os, "sched_setscheduler"):
+        # Where root encodes, SVT-AV1 puts the thread into the real-time class and leaves it there: what runs in it, and
+        # in all processes that it starts, would keep everything else from running, for minutes.
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path
 
 

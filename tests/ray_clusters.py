@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -72,6 +73,7 @@ def nodes(count: int) -> Iterator[Nodes]:
         protected(),
     ):
         patch.setenv("RAY_TMPDIR", folder)
+        patch.setenv("PYTHONPATH", os.pathsep.join(entry for entry in sys.path if entry))  # what tasks of tests are in
         patch.setenv("RAY_AUTH_MODE", os.environ.get("RAY_AUTH_MODE", "token"))
         Config.initialize("")  # it was read when Ray was imported
         cluster = Nodes(count)

@@ -247,3 +247,9 @@ def test_hdr_becomes_sdr(tmp_path):
     assert (np.diff(row) >= -3).all()
     quick = frame.small_bgr(128, 96)[48].astype(int).mean(axis=1)
     assert np.abs(quick - row).mean() < 12
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="the system has no classes of scheduling")
+def test_films_of_tests_are_made_without_leaving_the_ordinary_class_of_processes(tmp_path: Path) -> None:
+    make(tmp_path / "av1.mp4", SOURCES["av1.mp4"])
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -204,6 +204,43 @@ def test_a_video_is_claimed_by_one_only_until_its_lease_ends(database: Backend) 
     assert here.segments(claim.video) == []
 
 
+def test_what_is_lost_again_and_again_comes_last(database: Backend, store: Store) -> None:
+    run = begun(store, 3)
+    for attempt in (1, 2, 3):
+        claim = one(store.claim(run, lease_s=60))
+        assert (claim.source, claim.attempt) == ("/v/0.mp4", attempt)
+        database.pass_time(61)
+        store.heartbeat(run)
+    assert [claim.source for claim in store.claim(run, limit=2)] == ["/v/1.mp4", "/v/2.mp4"]
+    assert store.add_videos(run, rows(1))[0].what == "resume"
+    last = one(store.claim(run, limit=5))
+    assert (last.source, last.attempt) == ("/v/0.mp4", 4)
+    assert [attempt.ended for attempt in store.attempts(last.video)] == ["lost", "lost", "lost", "running"]
+
+
+def test_what_dead_runs_held_again_and_again_comes_last(database: Backend) -> None:
+    for _ in range(3):
+        dead = database.open(place=elsewhere())
+        run = begun(dead, 2)
+        assert one(dead.claim(run)).source == "/v/0.mp4"
+        database.pass_time(61)
+    store = database.open()
+    run = begun(store, 2)
+    assert [claim.source for claim in store.claim(run, limit=2)] == ["/v/1.mp4", "/v/0.mp4"]
+
+
+def test_a_changed_input_is_not_last_any_more(database: Backend, store: Store) -> None:
+    run = begun(store, 2)
+    for _ in range(3):
+        one(store.claim(run, lease_s=60))
+        database.pass_time(61)
+        store.heartbeat(run)
+    changed = dataclasses.replace(rows(1)[0], fingerprint=Fingerprint(size=11, mtime_ns=2))
+    store.claim(run, lease_s=60)  # the other one; now the first is known to be last
+    assert store.add_videos(run, [changed])[0].what == "changed"
+    assert one(store.claim(run)).source == "/v/0.mp4"
+
+
 def test_heartbeats_keep_a_lease_and_tell_which_are_lost(database: Backend, store: Store) -> None:
     run = begun(store, 2)
     kept, lost = store.claim(run, lease_s=60, limit=2)

@@ -212,7 +212,7 @@ def test_names_are_only_names(films: Path, cache: Path, tmp_path: Path) -> None:
     missing = [os.fsdecode(b"no \xff\n.mp4")]
     done = stills("people", "-o", tmp_path / "out", "--json", "--", *named, *missing, cwd=source)
     assert done.out.isascii()
-    assert [e["input"] for e in done.events if e["event"] == "result"] == named
+    assert sorted(e["input"] for e in done.events if e["event"] == "result") == sorted(named)
     assert [e["input"] for e in done.events if e["event"] == "error"] == missing
     assert done.code == 3
     folders = {Path(e["files"][-1]).parent for e in done.events if e["event"] == "result"}
@@ -227,7 +227,9 @@ def test_names_are_only_names(films: Path, cache: Path, tmp_path: Path) -> None:
     assert len(spoken.out.splitlines()) == len(named) + 1  # one each, and where to look
     assert len(spoken.lines) == 2  # the error, and the sum
     quiet = stills("people", "-o", tmp_path / "out", "-q", "--", *named, *missing, cwd=source)
-    assert (quiet.out, quiet.lines) == ("", [line])
+    assert quiet.out == ""
+    (again,) = quiet.lines
+    assert again.startswith("error: no \\udcff\\n.mp4: failed before: no such file")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from stills.errors import (
     MemoryLimitError,
     StillsError,
     WorkerError,
+    WorkersLostError,
 )
 from stills.media.sandbox import Limits, Pool, Task
 
@@ -283,7 +284,7 @@ def test_the_server_s_death_fails_its_tasks_and_a_new_one_takes_over(line):
         psutil.Process(psutil.Process(int(pid)).ppid()).kill()
         assert is_gone(connection)
         thread.join(SOON)
-        assert type(outcome[0].error) is WorkerError
+        assert type(outcome[0].error) is WorkersLostError
         assert outcome[1].value == 3
 
 

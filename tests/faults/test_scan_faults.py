@@ -170,8 +170,8 @@ def test_a_film_that_was_replaced_before_its_pictures_were_written(film: Path, t
 def test_a_disk_that_fills_while_scanning_is_said_and_leaves_no_half_index(
     film: Path, whole: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    store = import_module("stills.index.store")
-    write, written = store.atomic_write, []
+    files = import_module("stills.files")
+    write, written = files._write, []
 
     def until_full(path: Path, data: bytes, **rest: Any) -> None:
         if len(written) >= 7:
@@ -179,9 +179,10 @@ def test_a_disk_that_fills_while_scanning_is_said_and_leaves_no_half_index(
         written.append(path)
         write(path, data, **rest)
 
-    monkeypatch.setattr(store, "atomic_write", until_full)
+    monkeypatch.setattr(files, "_write", until_full)
     with pytest.raises(OutputError, match="no space left"):
         stills.scan(film, settings=given(tmp_path))
     assert not list(tmp_path.rglob("meta.json"))
+    assert len(list(tmp_path.rglob("segments/*"))) >= 6  # what was finished before stays
     monkeypatch.undo()
     assert same(stills.scan(film, settings=given(tmp_path)), whole)

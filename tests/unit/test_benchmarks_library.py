@@ -42,6 +42,7 @@ def _said(**changed: Any) -> dict[str, Any]:
     return {
         "first": replace(first, **changed),
         "status": Spread(0.5, 0.4, 0.6, 7),
+        "status_cpu": 0.45,
         "again": {"seconds": 1.0, "first": 0.6},
         "state_bytes": 1_000_000,
         "report_bytes": 1_000_000,
@@ -110,5 +111,6 @@ def test_a_library_is_measured(tmp_path: Path) -> None:
     assert all(part.seconds >= 0 and part.family >= part.parent >= 0 for part in first.parts)
     assert len(first.status) == 10
     assert said["again"]["first"] <= said["again"]["seconds"]
+    assert 0 < said["status_cpu"] < 10
     assert said["state_bytes"] > 0
     assert said["index_bytes"] > 20 * 1000

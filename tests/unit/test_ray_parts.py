@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +19,10 @@ import pytest
 from media_factory import Movie, make
 from stills.errors import (
     DecoderCrashError,
+    DeviceError,
     InputError,
     MemoryLimitError,
+    ModelFetchError,
     OutputError,
     StillsError,
     UsageError,
@@ -25,12 +30,14 @@ from stills.errors import (
     WorkersLostError,
 )
 from stills.jobs.runner import open_runner, ray_cluster
+from stills.jobs.runner import ray as ray_runner
+from stills.jobs.runner.ray_actor import Hand, Order, Setup
 from stills.jobs.runner.ray_hand import LIVES, NODES, Loss, verdict
 from stills.jobs.runner.ray_parcel import difference, pack, unpack, versions
 from stills.jobs.runner.ray_places import Places, check_places, models_for, places_of, without_spill
 from stills.media.packets import PacketIndex
 from stills.media.probe import probe_with_packets
-from stills.media.sandbox_tasks import Task
+from stills.media.sandbox_tasks import Limits, Task
 from stills.scan.parameters import models_of, scan_parameters
 from stills.scan.plan import Segment, SegmentTask
 from stills.settings import change_settings, load_settings
@@ -217,3 +224,63 @@ def test_folders_of_those_who_were_killed_are_swept(tmp_path: Path, monkeypatch:
     ray_cluster.os.close(lock)
     ray_cluster.sweep()
     assert not mine.exists()
+
+
+@pytest.fixture
+def hand() -> Iterator[Hand]:
+    """A worker's far side, here: nothing of it needs a cluster."""
+    hand = Hand()
+    hand.begin(pack(Setup(Limits(), (), os.getcwd(), os.environ.get("OMP_NUM_THREADS"))))
+    yield hand
+    hand.leave()
+
+
+def ordered(hand: Hand, number: int, task: Task) -> tuple[str, Any]:
+    what, parcel = hand.run(number, pack(Order(task.function, task.args, task.path, places_of(task))))
+    return what, unpack(parcel) if parcel else None
+
+
+def test_a_worker_has_the_models_before_the_task_and_says_on_which_node_they_are_missing(
+    hand: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = segment_task(make(tmp_path / "film.mp4", Movie(frames=5)), None)
+    monkeypatch.setenv("STILLS_MODELS_DIR", str(tmp_path / "models"))
+
+    def gone(*_: object, **__: object) -> bytes:
+        raise ModelFetchError("no network", remedy="see to it")
+
+    monkeypatch.setattr("stills.models.store.fetch", gone)
+    for number in (1, 2):
+        what, result = ordered(hand, number, task)
+        assert what == "failed"
+        assert type(result.error) is ModelFetchError
+        assert result.error.message == "on node ? of the Ray cluster: no network"
+    assert ordered(hand, 3, Task(0, "faults.sandbox_tasks:add", (1, 2)))[1].value == 3
+
+
+def test_a_task_that_is_stopped_before_it_comes_does_not_run(hand: Hand) -> None:
+    hand.stop(1)
+    assert ordered(hand, 1, Task(0, "faults.sandbox_tasks:wait_forever")) == ("stopped", None)
+    hand.stop(1)
+    assert hand.news(1) == []
+    assert ordered(hand, 2, Task(0, "faults.sandbox_tasks:add", (1, 2)))[1].value == 3
+
+
+def test_arguments_that_cannot_be_read_on_the_node(hand: Hand) -> None:
+    what, parcel = hand.run(1, [b"damaged"])
+    assert what == "failed"
+    assert "arguments of a task cannot be read" in str(unpack(parcel).error)
+
+
+@pytest.mark.parametrize(("gpus", "workers", "share"), [(1, 1, 1.0), (1, 3, 0.3333), (2, 3, 0.6666), (8, 2, 1.0)])
+def test_workers_share_the_gpus_evenly(gpus: int, workers: int, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = SimpleNamespace(device="cuda")
+    monkeypatch.setattr("stills.scan.needs.parameters_for", lambda *_: cuda)
+    resources = {"CPU": 4.0, "GPU": float(gpus)}
+    monkeypatch.setattr(ray_runner, "ray_module", lambda: SimpleNamespace(cluster_resources=lambda: resources))
+    given = change_settings(load_settings(env={}), device="cuda")
+    assert ray_runner._gpu_share(given, workers) == pytest.approx(share)
+    assert ray_runner._gpu_share(change_settings(given, device="cpu"), workers) == 0
+    del resources["GPU"]
+    with pytest.raises(DeviceError, match="no GPU"):
+        ray_runner._gpu_share(given, workers)

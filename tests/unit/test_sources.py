@@ -163,16 +163,18 @@ def test_a_row_that_is_broken_takes_no_other_with_it(tmp_path: Path) -> None:
         'a.mp4,"two',
         'lines, and ""quoted"""',
         'b.mp4,"never closed',
-        "c.mp4,x",
+        'c.mp4,"not closed either',
+        'g.mp4,"closed"',
+        '"h".mp4,"x"y',
         f"d.mp4,{'x' * 140_000}",
     ]
     path.write_text("\n".join([*lines, "e\0.mp4,x", "f.mp4,x"]) + "\n")
     found = expand([str(path)])
-    assert names([item for item in found if not item.error], tmp_path) == ["a.mp4", "c.mp4", "f.mp4"]
+    assert names([item for item in found if not item.error], tmp_path) == ["a.mp4", "g.mp4", "h.mp4", "f.mp4"]
     said = [str(item.error) for item in found if item.error]
-    assert [text.removeprefix(f"{path}:")[:2] for text in said] == ["4:", "6:", "7:"]
-    assert "a quotation mark is never closed" in said[0]
-    assert "zero byte" in said[2]
+    assert [text.removeprefix(f"{path}:")[:2] for text in said] == ["4:", "5:", "8:", "9:"]
+    assert all("a quotation mark is never closed" in text for text in said[:2])
+    assert "zero byte" in said[3]
     (item,) = expand(["a\0b.mp4"])
     assert "zero byte" in str(item.error)
 

@@ -18,7 +18,6 @@ from stills.cli.run import (
     EXIT_SOME_FAILED,
     Outcome,
     cancel_on_signals,
-    check_out,
     run_each,
 )
 from stills.cli.say import clock, count, line, note, report_error
@@ -27,6 +26,7 @@ from stills.errors import InputError, StillsError
 from stills.jobs.addresses import is_address, shown
 from stills.jobs.batch import BatchResult, batch, check_addresses, warnings_for
 from stills.jobs.manifest import MOST_SAID, FilmRow, Manifest, ManifestError, read_manifest
+from stills.jobs.outputs import check_out
 from stills.jobs.recipes import Recipe, recipe_named
 from stills.media.sandbox import Pool
 from stills.types import Layer, ProgressCallback

@@ -26,8 +26,8 @@ def command(out: Path, **given: Any) -> int:
     """
     session = start(**given)
     from stills.cli.demo_work import show
-    from stills.cli.run import check_out
     from stills.cli.say import note
+    from stills.jobs.outputs import check_out
     from stills.sample import make_sample_film
 
     check_out(out)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
+from stills.addresses import is_address, public_name
 from stills.cli import options
 from stills.cli.session import start
+from stills.errors import UsageError
 from stills.types import Device, Precision
 
 
@@ -75,6 +78,9 @@ def command(inputs: tuple[str, ...], out: Path | None, certainty: float, largest
     if out is not None:
         check_target(out)
     session = start(section="cast", **given)
+    for name in inputs:
+        if is_address(name) and not os.path.lexists(name):
+            raise UsageError("pictures are read from files", path=public_name(name), remedy="download the picture")
     pictures = expand(inputs, suffixes=PICTURE_SUFFIXES | {".gif", ".jfif"}, what="picture")
     folder = inputs[0] if len(inputs) == 1 and Path(inputs[0]).is_dir() else None
     from stills.cli.faces_work import find_faces

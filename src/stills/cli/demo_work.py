@@ -8,9 +8,10 @@ from pathlib import Path
 import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
-from stills.cli.run import Failure, Outcome, check_out, run_each
+from stills.cli.run import Failure, Outcome, run_each
 from stills.cli.say import clock, count
 from stills.cli.session import Session
+from stills.jobs.outputs import check_out
 from stills.types import Layer, ProgressCallback
 
 LAYERS: frozenset[Layer] = frozenset({"signals", "faces", "expression"})

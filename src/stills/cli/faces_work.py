@@ -12,10 +12,11 @@ import stills
 from stills.api.faces import FacesResult, look_at
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
-from stills.cli.run import Failure, Outcome, check_out, run_each
+from stills.cli.run import Failure, Outcome, run_each
 from stills.cli.say import count
 from stills.cli.session import Session
 from stills.errors import InputError, printable
+from stills.jobs.outputs import check_out
 from stills.render.faces import face_rows, picture_values
 from stills.types import Estimate, FacesOfPicture, ProgressCallback
 

@@ -23,14 +23,13 @@ from stills.cli.run import (
     Outcome,
     about,
     cancel_on_signals,
-    check_out,
     tell_outcome,
 )
 from stills.cli.say import count, line, log, note, report_error
 from stills.cli.session import Session
 from stills.errors import CancelledError, StillsError, UsageError
 from stills.jobs.library.types import ENDED
-from stills.jobs.outputs import public_text
+from stills.jobs.outputs import check_out, public_text
 
 if TYPE_CHECKING:
     from stills.jobs.library.types import LibraryResult, VideoOutcome

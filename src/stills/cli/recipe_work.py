@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
-from stills.cli.run import Failure, Outcome, check_out, run_each
+from stills.cli.run import Failure, Outcome, run_each
 from stills.cli.say import clock
 from stills.cli.session import Session
 from stills.cli.watching import Watched
 from stills.files import atomic_write, ensure_folder, remove_file
+from stills.jobs.outputs import check_out
 from stills.jobs.watch import VideoWatch
 from stills.jobs.watch.opening import open_watch
 from stills.media.sandbox import Pool

@@ -16,7 +16,7 @@ from stills.cli.inputs import Input
 from stills.cli.progress import ProgressView
 from stills.cli.say import ReaderGoneError, count, line, log, note, report_bug, report_error, write_out
 from stills.cli.session import Session
-from stills.errors import CancelledError, NothingFoundError, OutputError, StillsError
+from stills.errors import CancelledError, NothingFoundError, StillsError
 from stills.jobs.outputs import public_text, remote_output
 from stills.retry import backoff
 from stills.types import Fallback, ProgressCallback
@@ -235,24 +235,3 @@ def cancel_on_signals() -> Iterator[CancelToken]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def check_out(out: Path) -> None:
-    """Make the output folder, and see now, before hours of work, that it can be written.
-
-    Raises:
-        OutputError: It is a file, or cannot be made or written.
-    """
-    import tempfile
-
-    if (remote := remote_output(out)) is not None:
-        remote.check()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except FileExistsError as error:
-        raise OutputError("the output folder is a file", path=str(out), remedy="name another --out") from error
-    except OSError as error:
-        said = f"the output folder cannot be written: {error.strerror}"
-        raise OutputError(said, path=str(out), remedy="name another --out") from error

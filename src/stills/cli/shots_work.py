@@ -11,10 +11,11 @@ import stills
 from stills.cancel import CancelToken
 from stills.cli.inputs import Input
 from stills.cli.recipe_work import output_names
-from stills.cli.run import Outcome, check_out, run_each
+from stills.cli.run import Outcome, run_each
 from stills.cli.say import clock, count
 from stills.cli.session import Session
 from stills.errors import printable
+from stills.jobs.outputs import check_out
 from stills.types import ProgressCallback
 
 if TYPE_CHECKING:

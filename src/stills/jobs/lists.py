@@ -153,7 +153,8 @@ def _from_table(lines: Iterator[_Line], at: int, separator: str, shown: str) -> 
 def _row(taken: list[_Line], coming: Callable[[], _Line | None], separator: str) -> list[str]:
     """The row that begins with the one line in ``taken``, to which are added those that its cells go on in.
 
-    Raises ``csv.Error``, also where a quotation mark is never closed: it would take all rows behind it for its own.
+    Raises ``csv.Error``, also where a quotation mark is not closed: it would take the rows behind it for its own, up to
+    the next quotation mark.
     """
 
     def texts() -> Iterator[str]:
@@ -163,7 +164,13 @@ def _row(taken: list[_Line], coming: Callable[[], _Line | None], separator: str)
             yield more[1]
         raise csv.Error("a quotation mark is open at the end")
 
-    return next(csv.reader(texts(), delimiter=separator))
+    try:
+        return next(csv.reader(texts(), delimiter=separator, strict=True))
+    except csv.Error:
+        if len(taken) > 1:
+            raise
+        # Quotation marks where none should be do no harm within a line.
+        return next(csv.reader([taken[0][1]], delimiter=separator))
 
 
 def _from_json(lines: Iterator[_Line], column: str | None, shown: str) -> Iterator[tuple[int, str | InputError]]:

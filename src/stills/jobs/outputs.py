@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _WHOLE = frozenset({
 
 _SIGN = ".stills-write-test"
 _REMEDY = "check the address, the network and this machine's credentials for it"
+
+_NAME_ANOTHER = "name another --out"
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -226,3 +229,22 @@ def remote_output(path: Path) -> RemoteOutput | None:
         if folder in _outputs:
             return _outputs[folder]
     return None
+
+
+def check_out(out: Path) -> None:
+    """Make the output folder, and see now, before hours of work, that it can be written.
+
+    Raises:
+        OutputError: It is a file, or cannot be made or written.
+    """
+    if (remote := remote_output(out)) is not None:
+        remote.check()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except FileExistsError as error:
+        raise OutputError("the output folder is a file", path=str(out), remedy=_NAME_ANOTHER) from error
+    except OSError as error:
+        said = f"the output folder cannot be written: {error.strerror}"
+        raise OutputError(said, path=str(out), remedy=_NAME_ANOTHER) from error

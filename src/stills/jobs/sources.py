@@ -6,10 +6,10 @@ is an entry with an error, so that it is reported in its place and the others st
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from stills.addresses import is_address, local_path, public_name
 from stills.errors import InputError, StillsError
+from stills.result_files import is_result_file
 
 VIDEO_SUFFIXES = frozenset({
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
@@ -26,8 +27,6 @@ VIDEO_SUFFIXES = frozenset({
 
 STDIN = "-"
 
-_SCHEMA = re.compile(rb'"schema"\s*:\s*"stills/')
-_SCHEMA_START = 4096
 _SUMMARIES = ("batch.json", "across.json")
 
 
@@ -215,16 +214,7 @@ def is_output(folder: Path) -> bool:
     for result in folder.glob("*.json"):
         if result.name in _SUMMARIES:
             continue  # lies in an output folder, which may be anybody's: the films' folders in it are ours
-        try:
-            with result.open("rb") as file:
-                start = file.read(_SCHEMA_START)
-        except OSError:
-            continue
-        if is_result(start):
-            return True
+        with contextlib.suppress(OSError):
+            if is_result_file(result):
+                return True
     return False
-
-
-def is_result(start: bytes) -> bool:
-    """Whether a JSON file that begins with ``start`` is one of stills' results."""
-    return _SCHEMA.search(start) is not None

@@ -8,10 +8,10 @@ from typing import Any
 
 from stills.addresses import public_name, scheme_of
 from stills.errors import InputError, StillsError
-from stills.jobs.sources import Search, Source, is_result
+from stills.jobs.sources import Search, Source
+from stills.result_files import RESULT_START, is_result
 
 _RESULTS = frozenset({"people.json", "keyframes.json", "thumbnails.json", "shots.json", "cast.json", "portrait.json"})
-_RESULT_START = 4096
 
 
 def remote_sources(address: str, search: Search) -> Iterator[Source]:
@@ -101,7 +101,7 @@ def _is_result(fs: Any, path: str) -> bool:
     if path.rsplit("/", 1)[-1] not in _RESULTS:
         return False
     try:
-        return is_result(bytes(fs.cat_file(path, start=0, end=_RESULT_START)))
+        return is_result(bytes(fs.cat_file(path, start=0, end=RESULT_START)))
     except Exception:  # noqa: BLE001 - what cannot be read says nothing about the folder
         return False
 

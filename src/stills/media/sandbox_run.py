@@ -102,28 +102,28 @@ class Rota:
         return run, run.pending.popleft()
 
 
-AnyRun = TypeVar("AnyRun", bound=Run, contravariant=True)
+AnyRun_contra = TypeVar("AnyRun_contra", bound=Run, contravariant=True)
 
 
-class Supplier(Protocol[AnyRun]):
+class Supplier(Protocol[AnyRun_contra]):
     """What has runs of tasks done, somewhere: an engine, seen from its callers' threads."""
 
-    def submit(self, run: AnyRun, task: Task) -> None:
+    def submit(self, run: AnyRun_contra, task: Task) -> None:
         """Queue ``task`` for ``run``."""
         ...
 
-    def next_event(self, run: AnyRun, timeout: float) -> TaskResult | StillsError | None:
+    def next_event(self, run: AnyRun_contra, timeout: float) -> TaskResult | StillsError | None:
         """A result of ``run``, or the error that ends it, or None after ``timeout`` seconds."""
         ...
 
-    def end(self, run: AnyRun, *, wait: bool) -> None:
+    def end(self, run: AnyRun_contra, *, wait: bool) -> None:
         """Drop what is left of ``run``, kill what runs of it; with ``wait``, return when it is gone."""
         ...
 
 
 def drive(
-    engine: Supplier[AnyRun],
-    run: AnyRun,
+    engine: Supplier[AnyRun_contra],
+    run: AnyRun_contra,
     source: Iterator[Task],
     *,
     on_progress: Callable[[Any, Any], None] | None,

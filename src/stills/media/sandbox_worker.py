@@ -162,7 +162,7 @@ class Worker:
             self._peak = max(self._peak, resident)
             if limits.memory_mb is not None and resident > limits.memory_mb * _MB:
                 path = None if self.task is None else self.task.path
-                what = f"needed more than {limits.memory_mb:g} MiB of memory"
+                what = f"needed more than {limits.memory_mb:.0f} MiB of memory"
                 return MemoryLimitError(what, path=path, remedy=_MEMORY_REMEDY)
         return self._overdue(limits, now)
 
@@ -230,7 +230,7 @@ class Worker:
         if code == -signal.SIGABRT and any(word in printed for word in _NO_MEMORY_WORDS):
             return MemoryLimitError("ran out of memory", path=path, remedy=_MEMORY_REMEDY).with_details(printed)
         how = f"crashed with {signal_name(-code)}" if code < 0 else f"ended with exit status {code}"
-        where = "before any progress" if self._seen == self._first else f"after progress {self._last!r}"
+        where = "before any progress" if self._seen == self._first else _near(self._last)
         kind, remedy = DecoderCrashError, "the file may be damaged"
         if code in {-signal.SIGKILL, -signal.SIGTERM}:
             kind, remedy = DecoderKilledError, "the system may have run out of memory: use fewer workers"
@@ -245,3 +245,12 @@ class Worker:
         self.channel.close()
         self._page.close()
         close_log(self._log)
+
+
+def _near(progress: object) -> str:
+    """Where a task was by its last report. Those that decode report a time stamp and its seconds."""
+    match progress:
+        case (int(), float() as seconds):
+            return f"near {seconds:.1f} s"
+        case _:
+            return f"after progress {progress!r}"

@@ -73,9 +73,7 @@ def folder_names(sources: Sequence[str], content_key: Callable[[str], str]) -> l
     stems = [stem_of(source) for source in sources]
     counts = Counter(folded(stem) for stem in stems)
     names = [
-        stem
-        if counts[folded(stem)] == 1 and folded(stem) not in _TAKEN
-        else f"{stem}-{short_key(source, content_key)}"
+        stem if counts[folded(stem)] == 1 and folded(stem) not in _TAKEN else f"{stem}-{short_key(source, content_key)}"
         for stem, source in zip(stems, sources, strict=True)
     ]
     # Plain stems first: `a-1234abcd.mp4` keeps its name when `a.mp4` happens to get the same one.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from stills.errors import printable
 from stills.render.view import Problem, damaged
+from stills.result_files import is_result_file
 
 FAILURES = Path(".stills") / "failures.json"
 """Inputs without a result, in the output folder: ``[{"path", "message", "remedy"}, …]``; there if some failed."""
@@ -20,8 +20,6 @@ PAGES = "report"
 """Where the pages of a large report are, in the output folder; there may be a video of that name, too."""
 
 _SCHEMA_PREFIX = "stills/"
-_SCHEMA = re.compile(rb'"schema"\s*:\s*"stills/')
-_SCHEMA_START = 4096
 
 Documents: TypeAlias = dict[str, dict[str, Any]]
 """The results of one video by the names of their files."""
@@ -104,8 +102,7 @@ def count_results(out: Path) -> int:
 
 def _begins_like_one(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            return _SCHEMA.search(file.read(_SCHEMA_START)) is not None
+        return is_result_file(path)
     except OSError:
         return False
 

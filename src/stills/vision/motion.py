@@ -34,7 +34,9 @@ class FlowMeter:
         across, down = cv2.split(flow)
         if aspect != 1.0:
             down = cv2.addWeighted(down, aspect, down, 0.0, 0.0)
-        return float(cv2.mean(cv2.magnitude(across, down))[0]) / float(before.shape[1])
+        # Not cv2.magnitude(): its last bit depends on where in memory the arrays happen to lie.
+        length = np.sqrt(across * across + down * down)
+        return float(cv2.mean(length)[0]) / float(before.shape[1])
 
 
 def normal_flow(change: float, luma: NDArray[np.uint8]) -> float:

@@ -105,6 +105,7 @@ def library(
     place = open_place(out, chosen)
     token = cancel or CancelToken()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_one_blas_thread())
         store = stack.enter_context(open_state(place, chosen))
         watching = watch or _open_watch(chosen, place)
         stack.callback(watching.close)
@@ -258,6 +259,18 @@ def _end(store: Store, run: Run, how: str) -> None:
     except StillsError as error:
         _log.info("the end of the run cannot be written: %s", error)
         _owed.append((store.shown, run, how))
+
+
+def _one_blas_thread() -> contextlib.AbstractContextManager[Any]:
+    """Matrix products in the threads that ask for them: OpenBLAS' own would wait for each other in busy loops.
+
+    They would take the cores from the workers; and where several threads ask at once, sums differ in their last bits.
+    """
+    import numpy as np  # noqa: F401 - what is limited has to be loaded
+    from threadpoolctl import threadpool_limits
+
+    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def _say(text: str, on_note: Callable[[str], None] | None) -> None:

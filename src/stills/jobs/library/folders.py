@@ -14,12 +14,10 @@ from pathlib import Path
 
 from stills.addresses import is_address
 from stills.jobs.library.ending import Patient
-from stills.jobs.sources import is_result
 from stills.jobs.store import normalise_source, source_key
 from stills.media.source import content_id
 from stills.render.names import folded, is_reserved, short_key, stem_of
-
-_HEAD = 4096
+from stills.result_files import is_result_file
 
 
 def folder_key(source: str) -> str:
@@ -81,9 +79,8 @@ def _free(out: Path, name: str, source: str) -> bool:
 def _is_about(result: Path, source: str) -> bool:
     """Whether a file is a result about ``source``, or none at all."""
     try:
-        with result.open("rb") as file:
-            if not is_result(file.read(_HEAD)):
-                return True
+        if not is_result_file(result):
+            return True
         about = json.loads(result.read_text(encoding="utf-8"))["video"]["path"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return True

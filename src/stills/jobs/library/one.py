@@ -145,7 +145,8 @@ class Workshop:
         settings = job.settings
         if claim.attempt > 1 and not settings.scan.resume:  # to start over is for the first try
             settings = settings.model_copy(update={"scan": settings.scan.model_copy(update={"resume": True})})
-        alone = claim.video in self._alone
+        # One that was lost again and again may be what takes all memory there is.
+        alone = claim.video in self._alone or claim.suspect
         shared = SharedWorkers(OneWorker(self._runner), settings, self._layers) if alone else self._shared
         with (
             self._gate.enter(held.token, alone=alone),

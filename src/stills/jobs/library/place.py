@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stills.addresses import is_address, local_path
 from stills.errors import OutputError
-from stills.jobs.outputs import RemoteOutput, remote_output, staged
+from stills.jobs.outputs import RemoteOutput, check_out, remote_output, staged
 from stills.jobs.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 _LOCKED_S = 10.0
 """How long to wait at a time for somebody who locks the database. A run tries again for longer, and says so; while it
 waits here it hears no Ctrl-C."""
-_NAME_ANOTHER = "name another --out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +50,8 @@ def open_place(out: str | os.PathLike[str], settings: Settings) -> Place:
     name = os.fspath(out)
     path = local_path(name) if is_address(name) else name
     folder = staged(name, settings.cache_folder) if path is None else Path(path)
-    remote = remote_output(folder)
-    if remote is not None:
-        remote.check()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except FileExistsError as error:
-        raise OutputError("the output folder is a file", path=str(folder), remedy=_NAME_ANOTHER) from error
-    except OSError as error:
-        said = f"the output folder cannot be written: {error.strerror}"
-        raise OutputError(said, path=str(folder), remedy=_NAME_ANOTHER) from error
-    return Place(folder, remote, _identity(folder))
+    check_out(folder)
+    return Place(folder, remote_output(folder), _identity(folder))
 
 
 def open_state(place: Place, settings: Settings) -> Store:

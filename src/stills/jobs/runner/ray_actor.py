@@ -123,7 +123,8 @@ class Hand:
 
         try:
             check_places(order.places, self._node)
-            self._models.ensure(order.path or "", models_for(order.args))
+            if models := models_for(order.args):
+                self._models.ensure(order.path or "", models)
         except ModelError as error:
             cause = error.__cause__ if isinstance(error.__cause__, ModelError) else error
             said = f"on node {self._node} of the Ray cluster: {cause.message}"

@@ -112,8 +112,13 @@ class Cluster:
         if wanted.address is not None:
             _probe(wanted.address)
         self._thread.start()
-        if not self._ready.wait(CONNECT_S):
-            self._over.set()
+        answered = False
+        try:
+            answered = self._ready.wait(CONNECT_S)
+        finally:
+            if not answered:  # or the wait was interrupted: should it come yet, it goes at once
+                self._over.set()
+        if not answered:
             raise WorkerError(f"{self._name} did not answer within {CONNECT_S:g} s", remedy="see that it runs")
         if self._failure is not None:
             raise self._explained(self._failure) from self._failure

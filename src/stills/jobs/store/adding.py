@@ -13,7 +13,7 @@ from stills.jobs.store.identity import normalise_source, source_key
 from stills.jobs.store.records import Decision, Fingerprint, Reason, Run, State, VideoRow
 from stills.jobs.store.runs import active, lock_library
 from stills.jobs.store.session import Session
-from stills.jobs.store.tables import SegmentRow, VideoRecord
+from stills.jobs.store.tables import LAST, SegmentRow, VideoRecord
 
 CHUNK = 500
 """Rows a transaction: long ones keep others waiting, short ones cost more each."""
@@ -164,8 +164,11 @@ def _merged(known: Any, row: VideoRow) -> dict[str, Any]:
 
 def _update(at: Session, rows: list[dict[str, Any]], **common: Any) -> None:
     if rows:
-        names = ("fingerprint", "settings", "models", "priority")
+        names = ("fingerprint", "settings", "models")
         each: dict[str, Any] = {name: bindparam(f"b_{name}") for name in names}
+        priority = bindparam("b_priority", type_=VideoRecord.priority.type)
+        anew = "attempts" in common  # else one that is to be last stays so
+        each["priority"] = priority if anew else case((VideoRecord.priority == LAST, LAST), else_=priority)
         this = VideoRecord.id == bindparam("b_id")
         at.connection.execute(update(VideoRecord).where(this).values(**each, **common), rows)
 

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, tuple_, update
 
 from stills.errors import FencedError
-from stills.jobs.store.records import Claim, Fingerprint, Run
+from stills.jobs.store.records import SUSPECT_AFTER, Claim, Fingerprint, Run
 from stills.jobs.store.runs import check_not_buried
 from stills.jobs.store.session import Session
-from stills.jobs.store.tables import AttemptRow, ResultRow, RunRow, SegmentRow, VideoRecord
+from stills.jobs.store.tables import LAST, AttemptRow, ResultRow, RunRow, SegmentRow, VideoRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,10 @@ class Failing:
 
 
 def claim(at: Session, run: Run, lease_s: float, limit: int) -> list[Claim]:
-    """Up to ``limit`` videos of the run's batch: first those whose lease ran out, then those whose turn it is."""
+    """Up to ``limit`` videos of the run's batch: first those whose lease ran out, then those whose turn it is.
+
+    What was lost several times waits until nothing else does.
+    """
     check_not_buried(at, run)
     table = VideoRecord.__table__
     rows: list[Any] = []
@@ -44,7 +47,11 @@ def claim(at: Session, run: Run, lease_s: float, limit: int) -> list[Claim]:
                 .limit(limit - len(rows))
                 .with_for_update(skip_locked=True)  # what somebody else takes at this moment is not waited for
             )
-            rows += at.connection.execute(query).all()
+            found = at.connection.execute(query).all()
+            if state == "running" and (bad := [row for row in found if row.attempts - row.failures >= SUSPECT_AFTER]):
+                _put_last(at, bad)
+                found = [row for row in found if row not in bad]
+            rows += found
     if not rows:
         return []
     lost = [(row.id, row.token) for row in rows if row.state == "running"]
@@ -84,6 +91,15 @@ def claim(at: Session, run: Run, lease_s: float, limit: int) -> list[Claim]:
         )
         for row in rows
     ]
+
+
+def _put_last(at: Session, rows: Sequence[Any]) -> None:
+    """Let go of claims that ran out, of videos that are done when nothing else is left."""
+    which = (tuple_(AttemptRow.video_id, AttemptRow.token).in_([(row.id, row.token) for row in rows]),)
+    ended = update(AttemptRow).where(*which, AttemptRow.ended == "running")
+    at.connection.execute(ended.values(ended="lost", ended_at=at.wall()))
+    these = update(VideoRecord).where(VideoRecord.id.in_([row.id for row in rows]))
+    at.connection.execute(these.values(state="pending", ready_tick=0.0, priority=LAST, run_id=None))
 
 
 def heartbeat(at: Session, run: Run, claims: Sequence[Claim]) -> list[Claim]:

@@ -21,6 +21,9 @@ ended like this and has not changed, left as it is. ``running``: somebody else w
 
 Reason: TypeAlias = Literal["input", "settings", "models"]
 
+SUSPECT_AFTER = 3
+"""Claims of a video that ended with nobody saying how, from which it may be what kills those who work on it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
@@ -129,6 +132,11 @@ class Claim:
     settings: str = ""
     models: str = ""
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the video may be what kills those who work on it: it was lost several times."""
+        return self.attempt - 1 - self.failures >= SUSPECT_AFTER
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from stills.errors import FencedError, RunActiveError
 from stills.jobs.store.place import Place, lives
 from stills.jobs.store.records import Run
 from stills.jobs.store.session import Session
-from stills.jobs.store.tables import AttemptRow, Library, RunRow, VideoRecord
+from stills.jobs.store.tables import LAST, AttemptRow, Library, RunRow, VideoRecord, suspected
 
 
 def lock_library(at: Session) -> int:
@@ -116,6 +116,8 @@ def _give_back(at: Session, run: int, how: str) -> None:
     attempts = (AttemptRow.video_id.in_(held), AttemptRow.run_id == run, AttemptRow.ended == "running")
     at.connection.execute(update(AttemptRow).where(*attempts).values(ended=how, ended_at=at.wall()))
     mine = (VideoRecord.run_id == run, VideoRecord.state == "running")
+    if how == "lost":
+        at.connection.execute(update(VideoRecord).where(*mine, suspected()).values(priority=LAST))
     at.connection.execute(update(VideoRecord).where(*mine).values(state="pending", ready_tick=0.0))
 
 

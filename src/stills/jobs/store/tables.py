@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from stills.jobs.store.columns import Json, PathText, SaidText
+from stills.jobs.store.records import SUSPECT_AFTER
 
 MESSAGE = 2_000
 """Characters of an error's message that are kept."""
@@ -168,3 +180,12 @@ class ResultRow(Base):
     result: Mapped[Any] = mapped_column(Json)
     seconds: Mapped[float] = mapped_column(Double)
     finished_at: Mapped[float] = mapped_column(Double)
+
+
+LAST = 1 << 40
+"""Priority of such a video: it comes after all others, so that these are done whatever becomes of it."""
+
+
+def suspected() -> ColumnElement[bool]:
+    """Whether a video may be what kills those who work on it."""
+    return VideoRecord.attempts - VideoRecord.failures >= SUSPECT_AFTER
