@@ -16,6 +16,7 @@ from benchmarks.accuracy import accuracy, baseline
 from benchmarks.across import across
 from benchmarks.annotate import annotate
 from benchmarks.attributes import attributes
+from benchmarks.aws_lambda import aws_lambda
 from benchmarks.batch_memory import batch_memory
 from benchmarks.bench import Bench
 from benchmarks.clustering import clustering
@@ -73,6 +74,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "attributes": attributes,
     "detectors": detectors,
     "remote": remote,
+    "lambda": aws_lambda,
 }
 """All sections, in the order of the page."""
 

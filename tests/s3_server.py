@@ -24,6 +24,8 @@ class S3Server:
         self.given = 0
         self.asked = 0
         self.refused: set[str] = set()
+        self.most: int | None = None  # bytes of answers to GET after which it falls silent
+        self._over = threading.Event()
         self._lock = threading.Lock()
         app: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._counted(app), threaded=True)
@@ -65,7 +67,14 @@ class S3Server:
     def reset(self) -> None:
         self.given = self.asked = 0
 
+    def go_on(self) -> None:
+        """Answer what it was silent to, and all that comes."""
+        self.most = None
+        over, self._over = self._over, threading.Event()
+        over.set()
+
     def close(self) -> None:
+        self.go_on()
         self.client.close()
         self._server.shutdown()
         self._server.server_close()
@@ -80,6 +89,8 @@ class S3Server:
                     if environ["REQUEST_METHOD"] == "HEAD"
                     else [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
                 )
+            if environ["REQUEST_METHOD"] == "GET" and self.most is not None and self.given > self.most:
+                self._over.wait()
             parts = list(app(environ, start_response))
             if environ["REQUEST_METHOD"] == "GET":
                 with self._lock:

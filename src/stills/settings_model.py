@@ -304,6 +304,19 @@ class JobsSettings(Section):
     """File for Prometheus' textfile collector, written while there is work and at its end."""
 
 
+class AwsSettings(Section):
+    """The Lambda function: where results go, and how it spends its time."""
+
+    output_prefix: str = "processed/"
+    """Where results go in the bucket of the video; objects below it are never looked at."""
+    exhaustive_up_to: float = Field(default=60.0, ge=0)
+    """Videos up to so many seconds are looked at with the effort exhaustive, where no effort is set."""
+    balanced_up_to: float = Field(default=3600.0, ge=0)
+    """Longer ones up to so many seconds with balanced, all others with fast; less where the time would not do."""
+    reserve: float | None = Field(default=None, ge=1, le=600)
+    """Seconds kept for pictures and their upload; by default 15 % of what is left, 5 to 75."""
+
+
 class PortraitSettings(Section):
     """The one best frame with a large face."""
 
@@ -342,6 +355,7 @@ class Settings(Section):
     batch: BatchSettings = Field(default_factory=BatchSettings)
     jobs: JobsSettings = Field(default_factory=JobsSettings)
     portrait: PortraitSettings = Field(default_factory=PortraitSettings)
+    aws: AwsSettings = Field(default_factory=AwsSettings)
     strict: bool = False
     """Turn every fallback into an error."""
     embeddings: bool = True

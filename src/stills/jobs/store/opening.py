@@ -46,6 +46,25 @@ def open_database_store(
     place: Place | None = None,
 ) -> Store:
     """See :func:`stills.jobs.store.open_store`. ``clock`` and ``place`` are of use to tests."""
+    database, library, fallbacks = open_library(
+        out, url, strict=strict, readonly=readonly, busy_timeout_s=busy_timeout_s, clock=clock
+    )
+    return Store(database, library, fallbacks=fallbacks, place=place)
+
+
+def open_library(
+    out: Path | str,
+    url: str | None,
+    *,
+    strict: bool = False,
+    readonly: bool = False,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    clock: Clock | None = None,
+) -> tuple[Database, int, list[Fallback]]:
+    """The database of a library, the library's number in it, and what is done otherwise than is best.
+
+    Arguments and errors are those of :func:`open_database_store`.
+    """
     out_path = _local(out)
     if url is not None:
         address = parse_address(url)
@@ -69,7 +88,7 @@ def open_database_store(
     try:
         ensure_schema(database)
         database.join_clock()
-        return Store(database, _library_row(database, key, where), fallbacks=fallbacks, place=place)
+        return database, _library_row(database, key, where), fallbacks
     except BaseException:
         database.close()
         raise

@@ -76,6 +76,11 @@ def last(at: Session) -> Run | None:
     return None if row is None else _run(row)
 
 
+def bury(at: Session) -> None:
+    """Write off the runs that have died: what they held is free."""
+    _live(at, bury=True)
+
+
 def check_not_buried(at: Session, run: Run) -> None:
     """Raises ``FencedError`` where somebody else took the run for dead."""
     if at.connection.execute(select(RunRow.ended).where(RunRow.id == run.id)).scalar_one_or_none() == "dead":

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, inspect, text
 
 from stills.errors import NoStateError, StateError
 from stills.jobs.store.database import Database
-from stills.jobs.store.tables import Base
+from stills.jobs.store.service_tables import Base  # all of them: those of the service are the last
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: the version of the tables that this code works with."""
 
 VERSION_TABLE = "stills_schema"

@@ -1,0 +1,1 @@
+"""The HTTP service: jobs, the API over them, and a web page."""
