@@ -6,6 +6,7 @@ import inspect
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -127,8 +128,18 @@ def _setting(key: str) -> str:
     section, _, leaf = key.rpartition(".")
     model = type(getattr(Settings(), section)) if section else Settings
     field = model.model_fields[leaf]
-    default = "none" if field.default is None else str(field.default).lower()
-    return f"| `{key}` | {default} | {_cell(' '.join((field.description or '').split()))} |\n"
+    return f"| `{key}` | {_default(field.get_default(call_default_factory=True))} | {_cell(' '.join((field.description or '').split()))} |\n"
+
+
+def _default(value: Any) -> str:
+    """A default as one writes it into a file or a variable."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ",".join(f"{name}={number:g}" for name, number in value.items()) or "none"
+    if isinstance(value, tuple):
+        return ",".join(value) or "none"
+    return "none" if value in {None, ""} else str(value)
 
 
 def _cell(text: str) -> str:

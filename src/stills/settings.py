@@ -59,11 +59,13 @@ def _walk(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[B
             yield from _walk(section, f"{above}{name}.")
 
 
+SECRETS = frozenset({"service.tokens_text", "service.webhook_secret"})
+"""Settings whose values nobody may see: no flag gives them, no error repeats them."""
 SECTIONS = frozenset(key for key, section in _walk(Settings) if section is not None)
 KEYS = tuple(key for key, section in _walk(Settings) if section is None)
 """Every setting as a dotted key, in the order of the tree."""
-ASKED_ONLY = "portrait."
-"""Settings of the recipe that takes no short name from what had it before: there it means this only if it is asked."""
+ASKED_ONLY = ("portrait.", "service.")
+"""Sections that take no short name from what had it before: there it means theirs only if they are asked."""
 
 
 def _short_names() -> Mapping[str, str]:
@@ -251,11 +253,13 @@ def _build(given: Mapping[str, _Given]) -> Settings:
 
 def _refused(error: ErrorDetails, given: Mapping[str, _Given]) -> SettingsError:
     key = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
-    source = next((value for name, value in given.items() if key == name or key.startswith(f"{name}.")), None)
+    below = ((name, value) for name, value in given.items() if key == name or key.startswith(f"{name}."))
+    name, source = next(below, (key, None))
     said = error["msg"].removeprefix("Value error, ")
     said = said[:1].lower() + said[1:]
     if source is None:
         return SettingsError(f"{key}: {said}")
     where = {"option": f"option {source.name}", "environment": source.name}.get(source.origin, source.name)
     path = None if source.origin in {"option", "environment", "settings"} else source.origin
-    return SettingsError(f"{where} = {source.value!r}: {said}", path=path)
+    value = "…" if name in SECRETS else repr(source.value)
+    return SettingsError(f"{where} = {value}: {said}", path=path)

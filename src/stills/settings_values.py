@@ -132,3 +132,38 @@ def read_moment(value: float | str | None) -> float | None:
     if match is None:
         raise ValueError("must be seconds like 72.5 or a time like 1:12.5")
     return int(match[1] or 0) * 3600.0 + int(match[2] or 0) * 60.0 + float(match[3])
+
+
+_UNITS = {
+    "": 1,
+    "B": 1,
+    "K": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "KI": 2**10,
+    "MI": 2**20,
+    "GI": 2**30,
+    "TI": 2**40,
+}
+_SPANS = {"": 1.0, "S": 1.0, "M": 60.0, "MIN": 60.0, "H": 3600.0, "D": 86400.0}
+
+
+def read_size(value: object) -> object:
+    """Bytes: a number, or text like ``2GB`` (10⁹) or ``2GiB`` (2³⁰). Raises ``ValueError``."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]I?|)B?", value.strip().upper())
+    if match is None:
+        raise ValueError("must be a size like 500MB or 2GB")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def read_duration(value: object) -> object:
+    """Seconds: a number, or text like ``30s``, ``15m``, ``24h`` or ``7d``. Raises ``ValueError``."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(S|M|MIN|H|D|)", value.strip().upper())
+    if match is None:
+        raise ValueError("must be a time like 30s, 15m, 24h or 7d")
+    return float(match[1]) * _SPANS[match[2]]

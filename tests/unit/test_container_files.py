@@ -83,7 +83,7 @@ def test_extras_are_those_of_the_package(compose: dict[str, Any]) -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    known = set(project["optional-dependencies"]) | {"service"}
+    known = set(project["optional-dependencies"])
     asked = {compose["services"]["stills"]["build"]["args"]["EXTRAS"]}
     for name in FILES:
         for step in read_dockerfile(ROOT / name)[0].steps:
@@ -95,15 +95,12 @@ def test_extras_are_those_of_the_package(compose: dict[str, Any]) -> None:
 def test_settings_are_settings(compose: dict[str, Any]) -> None:
     from stills.settings import KEYS
 
-    sections = {key.partition(".")[0] for key in KEYS}
     given = [name for service in compose["services"].values() for name in service.get("environment", {})]
     for name in FILES:
         given += settings_of(read_dockerfile(ROOT / name))["env"]
     keys = [name.removeprefix("STILLS_").lower().replace("__", ".") for name in given if name.startswith("STILLS_")]
     assert keys
-    unknown = {key for key in keys if key not in KEYS}
-    assert not {key for key in unknown if key.partition(".")[0] in sections or "." not in key}
-    assert unknown <= {"service.tokens"}  # of a checkout without the service
+    assert set(keys) <= set(KEYS)
 
 
 def test_compose_refers_to_what_is_there(compose: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ def test_a_name_that_recipes_share_means_the_one_that_is_asked() -> None:
 
 
 def test_options_are_short_names_of_one_setting_each() -> None:
-    leaves = [key.rpartition(".")[2] for key in KEYS if not key.startswith("portrait.")]
+    leaves = [key.rpartition(".")[2] for key in KEYS if not key.startswith(("portrait.", "service."))]
     several = {leaf for leaf in leaves if leaves.count(leaf) > 1}
     assert set(leaves) - OPTIONS.keys() == several == {"similarity", "weights"}
 
