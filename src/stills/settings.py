@@ -59,7 +59,7 @@ def _walk(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[B
             yield from _walk(section, f"{above}{name}.")
 
 
-SECRETS = frozenset({"service.tokens_text", "service.webhook_secret"})
+SECRETS = frozenset({"service.tokens_text", "service.webhook_secret", "remote_token"})
 """Settings whose values nobody may see: no flag gives them, no error repeats them."""
 SECTIONS = frozenset(key for key, section in _walk(Settings) if section is not None)
 KEYS = tuple(key for key, section in _walk(Settings) if section is None)

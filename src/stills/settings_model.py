@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from stills.settings_recipes import (
     CastSettings,
@@ -204,6 +204,10 @@ class Settings(Section):
     """Where model weights live; by default the platform's folder for user data."""
     cache_dir: Path | None = None
     """Where indexes live; by default the platform's folder for caches."""
+    remote: str | None = None
+    """Server that does the work of recipes, such as https://stills.example.org; by default this machine does it."""
+    remote_token: SecretStr | None = None
+    """Token for that server: in the environment STILLS_REMOTE_TOKEN. No flag gives it, as others could read it there."""
 
     @property
     def models_folder(self) -> Path:
