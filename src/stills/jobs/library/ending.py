@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from stills.cancel import CancelToken
 from stills.errors import CancelledError, StateUnavailableError
-from stills.jobs.store import Store
 from stills.retry import backoff
+
+if TYPE_CHECKING:
+    from stills.jobs.store import Store
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from stills.addresses import is_address, local_path
 from stills.errors import OutputError
 from stills.jobs.outputs import RemoteOutput, check_out, remote_output, staged
-from stills.jobs.store import Store, open_store
+from stills.jobs.store import open_store
 
 if TYPE_CHECKING:
+    from stills.jobs.store import Store
     from stills.settings_model import Settings
 
 _LOCKED_S = 10.0
