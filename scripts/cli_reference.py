@@ -128,7 +128,8 @@ def _setting(key: str) -> str:
     section, _, leaf = key.rpartition(".")
     model = type(getattr(Settings(), section)) if section else Settings
     field = model.model_fields[leaf]
-    return f"| `{key}` | {_default(field.get_default(call_default_factory=True))} | {_cell(' '.join((field.description or '').split()))} |\n"
+    default = _default(field.get_default(call_default_factory=True))
+    return f"| `{key}` | {default} | {_cell(' '.join((field.description or '').split()))} |\n"
 
 
 def _default(value: Any) -> str:

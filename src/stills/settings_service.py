@@ -14,6 +14,7 @@ from stills.settings_section import Section
 from stills.settings_values import read_duration, read_listed, read_size
 
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?")
+_PORT = re.compile(r":\d{1,5}$")
 _BRACKETS = re.compile(r"\[[0-9a-f:.]+\]")
 _PREFIX = re.compile(r"(?P<scheme>https?|s3)://(?P<host>[^/?#@\\\s]+)(?P<path>/[^?#\\\s]*)")
 _ORIGIN = re.compile(r"https?://[^/?#@\\\s*]+")
@@ -23,10 +24,12 @@ _KEY_BYTES = range(24, 65)
 
 
 def _host(text: str) -> str:
-    name = text.strip().lower()
+    whole = text.strip().lower()
+    found = _PORT.search(whole)
+    name = whole if found is None else whole[: found.start()]
     if not (_HOST.fullmatch(name) or _BRACKETS.fullmatch(name)):
-        raise ValueError(f"{text!r} is no host such as media.example.org or *.example.org")
-    return name.rstrip(".")
+        raise ValueError(f"{text!r} is no host such as media.example.org, *.example.org or localhost:9000")
+    return name.rstrip(".") + ("" if found is None else found[0])
 
 
 def _source(text: str) -> str:
