@@ -117,28 +117,33 @@ class HttpSource:
             opener.add_handler(handler)
         return opener
 
-    def _refused(self, error: urllib.error.HTTPError) -> InputError:  # noqa: PLR0911 - one for each cause
-        """What an answer that is no file means."""
-        path, code = public_name(self._address), error.code
-        status = f"{code} {http.client.responses.get(code, '')}".strip()  # the server's own words may be anything
-        if code in PASSING:
-            after = error.headers.get("Retry-After", "") if error.headers else ""
+    def _refused(self, error: urllib.error.HTTPError) -> InputError:
+        after = error.headers.get("Retry-After", "") if error.headers else ""
+        if error.code in PASSING:
             self.retry_after = float(after) if after.isdecimal() else 0.0
-            said = f"the server cannot answer now ({status})"
-            return DownloadInterruptedError(said, path=path, remedy="try again later")
-        if code in _CHANGED:
-            return ChangedError(CHANGED, path=path, remedy=CHANGED_REMEDY)
-        if code == _NO_SUCH_PART:
-            return NoSuchPartError(f"the file has no such part ({status})", path=path, remedy=CHANGED_REMEDY)
-        if code in _GONE:
-            return DownloadError(f"the file {_GONE[code]} ({status})", path=path, remedy="check the address")
-        if code in _FORBIDDEN:
-            remedy = "check the address, and that it has not expired"
-            return DownloadError(f"the server {_FORBIDDEN[code]} ({status})", path=path, remedy=remedy)
-        if code in range(300, 400):
-            said = f"the server redirects too often, or to something that is not HTTP ({status})"
-            return DownloadError(said, path=path, remedy="check the address")
-        return DownloadError(f"the server refused ({status})", path=path, remedy="check the address")
+        return refused(self._address, error.code)
+
+
+def refused(address: str, code: int) -> InputError:  # noqa: PLR0911 - one for each cause
+    """What an answer with status ``code``, which is no file, means."""
+    path = public_name(address)
+    status = f"{code} {http.client.responses.get(code, '')}".strip()  # the server's own words may be anything
+    if code in PASSING:
+        said = f"the server cannot answer now ({status})"
+        return DownloadInterruptedError(said, path=path, remedy="try again later")
+    if code in _CHANGED:
+        return ChangedError(CHANGED, path=path, remedy=CHANGED_REMEDY)
+    if code == _NO_SUCH_PART:
+        return NoSuchPartError(f"the file has no such part ({status})", path=path, remedy=CHANGED_REMEDY)
+    if code in _GONE:
+        return DownloadError(f"the file {_GONE[code]} ({status})", path=path, remedy="check the address")
+    if code in _FORBIDDEN:
+        remedy = "check the address, and that it has not expired"
+        return DownloadError(f"the server {_FORBIDDEN[code]} ({status})", path=path, remedy=remedy)
+    if code in range(300, 400):
+        said = f"the server redirects too often, or to something that is not HTTP ({status})"
+        return DownloadError(said, path=path, remedy="check the address")
+    return DownloadError(f"the server refused ({status})", path=path, remedy="check the address")
 
 
 def lost(address: str, error: Exception) -> DownloadError:  # noqa: PLR0911 - one for each cause

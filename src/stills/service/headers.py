@@ -98,7 +98,7 @@ class SecurityHeaders:
         return None
 
     def _is_ours(self, name: str) -> bool:
-        return name == "localhost" or name == self._bound or self._is_named(name) or _is_loopback_number(name)
+        return name in {"localhost", self._bound} or self._is_named(name) or _is_loopback_number(name)
 
     def _is_named(self, name: str) -> bool:
         return name in self._names or any(_within(name, known) for known in self._names)
