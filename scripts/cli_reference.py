@@ -36,6 +36,13 @@ wrote are left out) or a glob. A name that starts with a dash goes after `--`.
 Results go to standard output; progress, notes and logs to standard error. An error is one line, `error: …`.
 """
 
+BEFORE = """
+Before the command there may be:
+
+| option | |
+| --- | --- |
+"""
+
 EVENTS = """
 ## Events (`--json`)
 
@@ -53,7 +60,8 @@ input have `input`.
 | `status` | what `stills status` says: counts by state, `rate`, `time_left_s`, `runs`, `under_way`, `failures` |
 
 `progress` comes at most four times a second: input `number` out of `of`; `stage` is `probe`, `scan`, `select`, `render`
-or `done`; `position` and `duration` are seconds of video, `speed` is × real time.
+or `done`; `position` and `duration` are seconds of video, `speed` is × real time. With `--remote` there are `upload`, of
+which these are bytes, `queued` and `fetch` (the server gets the video), too.
 
 On [many videos](libraries.md) several are under way at once, so their events mix, and there is more to say:
 
@@ -88,7 +96,7 @@ keys and variables are refused.
 def reference() -> str:
     """The whole page."""
     context = click.Context(cli, info_name="stills")
-    parts = [HEAD]
+    parts = [HEAD, BEFORE, _options(cli, context)]
     for name in COMMANDS:
         command = cli.get_command(context, name)
         if command is None:
@@ -108,9 +116,14 @@ def _command(command: click.Command, context: click.Context, level: int = 2) -> 
             _command(c, click.Context(c, info_name=n, parent=context), level + 1) for n, c in command.commands.items()
         )
         return text + "".join(inner)
-    rows = [p.get_help_record(context) for p in command.params if isinstance(p, click.Option)]
-    table = "".join(f"| `{_cell(row[0])}` | {_cell(row[1])} |\n" for row in rows if row is not None)
+    table = _options(command, context)
     return f"{text}\n| option | |\n| --- | --- |\n{table}" if table else text
+
+
+def _options(command: click.Command, context: click.Context) -> str:
+    """The rows of a table of options."""
+    rows = [p.get_help_record(context) for p in command.params if isinstance(p, click.Option)]
+    return "".join(f"| `{_cell(row[0])}` | {_cell(row[1])} |\n" for row in rows if row is not None)
 
 
 def _prose(text: str) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stills.api.thumbnails import ThumbnailsResult, thumbnails
     from stills.api.videos import is_scanned, probe, scan
     from stills.cancel import CancelToken
+    from stills.client import Client
     from stills.errors import StillsError
     from stills.index.index import Index
     from stills.jobs.batch import BatchResult, batch
@@ -68,6 +69,7 @@ _HOME = {
     "CastOptions": "select.cast",
     "CastResult": "api.cast",
     "CancelToken": "cancel",
+    "Client": "client",
     "FilmOutcome": "jobs.records",
     "FacesResult": "api.faces",
     "Index": "index.index",
@@ -146,6 +148,7 @@ __all__ = [
     "CastOptions",
     "CastResult",
     "CastSelection",
+    "Client",
     "Estimate",
     "FacesOfPicture",
     "FacesResult",

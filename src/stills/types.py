@@ -25,6 +25,7 @@ Precision: TypeAlias = Literal["auto", "f32"]
 PictureFormat: TypeAlias = Literal["jpeg", "png", "webp", "avif"]
 Preset: TypeAlias = Literal["film", "screen", "medical"]
 FitMode: TypeAlias = Literal["crop", "pad"]
+ProgressStage: TypeAlias = Literal["upload", "queued", "fetch", "probe", "scan", "select", "render", "done"]
 
 
 COVER_PTS = -(1 << 62)
@@ -208,9 +209,13 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of a long call: ``position`` and ``duration`` are seconds of video, ``speed`` is × real time."""
+    """One step of a long call: ``position`` and ``duration`` are seconds of video, ``speed`` is × real time.
 
-    stage: Literal["probe", "scan", "select", "render", "done"]
+    Where a server does the work there are further stages: ``upload``, of which both are bytes, ``queued`` and
+    ``fetch``, in which the server gets the video.
+    """
+
+    stage: ProgressStage
     path: str
     position: float
     duration: float

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "shots": "Where one shot ends and the next begins: a table, EDL, OpenTimelineIO, WebVTT, CSV.",
     "faces": "The faces of pictures: where they are, and what is inferred of them.",
     "scan": "Measure videos, so that later questions are answered at once.",
+    "serve": "Serve the HTTP API, and a page that uses it.",
     "probe": "Say what a video is, without decoding it.",
     "report": "Build report.html again from the results in a folder.",
     "forget": "Erase what is stored about a video: its index and its outputs.",
@@ -77,8 +78,14 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--remote", metavar="URL",
+    help="Have the server there (stills serve) do the work, and fetch the results; none: this machine does it.",
+)  # fmt: skip
+@click.option("--keep-remote", is_flag=True, help="Leave the job on that server, instead of having it erased.")
 @click.version_option(__version__, "-V", "--version", prog_name="stills", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context, remote: str | None, keep_remote: bool) -> None:
     """Pull the frames that matter out of video.
 
     \b
@@ -86,9 +93,13 @@ def cli() -> None:
     stills keyframes film.mp4 -o out   the frames that differ
     stills thumbnails film.mp4 -o out  the five most engaging frames
     open out/report.html               look at them
+    stills --remote http://server:8000 people film.mp4 -o out      the same, done by a server
 
     Exit codes: 0 all done, 1 failed, 2 usage, 3 some inputs failed, 4 nothing qualified, 130 interrupted.
     """  # noqa: D301 - click reads \b
+    from stills.cli.remote import note_remote
+
+    note_remote(context, remote, keep_remote)
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return for each way to end

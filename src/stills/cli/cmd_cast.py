@@ -9,6 +9,7 @@ import click
 
 from stills.cli import options, recipe_options
 from stills.cli.inputs import are_many, expand
+from stills.cli.remote import server_of
 from stills.cli.session import start
 from stills.errors import UsageError
 
@@ -48,7 +49,8 @@ def command(inputs: tuple[str, ...], posters: tuple[str, ...], out: Path, dry_ru
 
     output_options(session.settings)  # what is wrong with the call is said before anything starts
     named, pictures = posters_among(inputs, posters)
-    if are_many(named) and not pictures:
+    server = server_of(session, "cast")
+    if server is None and are_many(named) and not pictures:
         from stills.cli.cast_work import tell_cast
         from stills.cli.library_work import run_library
 
@@ -59,6 +61,11 @@ def command(inputs: tuple[str, ...], posters: tuple[str, ...], out: Path, dry_ru
             f"--poster belongs to a single video, and these are {len(videos)}",
             remedy="for many films with posters use stills batch",
         )
+    if server is not None:
+        from stills.cli.cast_work import tell_cast
+        from stills.cli.remote_work import run_remote
+
+        return run_remote(server, session, "cast", videos, out, tell=tell_cast, posters=pictures, dry=dry_run)
     layers = cast_layers(session.settings.cast.attributes)
     if dry_run:
         from stills.cli.dry import dry_run as say_what

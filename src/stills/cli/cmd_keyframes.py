@@ -9,6 +9,7 @@ import click
 
 from stills.cli import options, recipe_options
 from stills.cli.inputs import are_many, expand
+from stills.cli.remote import server_of
 from stills.cli.session import start
 from stills.errors import UsageError
 from stills.types import Layer
@@ -48,6 +49,14 @@ def command(inputs: tuple[str, ...], out: Path, explain: bool, dry_run: bool, **
     from stills.api.keyframes import LAYERS, keyframes_options
 
     keyframes_options(session.settings)  # what is wrong with the call is said before anything starts
+    if (server := server_of(session, "keyframes")) is not None:
+        from functools import partial
+
+        from stills.cli.frames_work import tell_keyframes
+        from stills.cli.remote_work import run_remote
+
+        told = partial(tell_keyframes, explained=explain, measured=False)
+        return run_remote(server, session, "keyframes", expand(inputs, out=out), out, tell=told, dry=dry_run)
     if are_many(inputs):
         from functools import partial
 

@@ -9,6 +9,7 @@ import click
 
 from stills.cli import options, recipe_options
 from stills.cli.inputs import are_many, expand
+from stills.cli.remote import server_of
 from stills.cli.session import start
 
 EXIT_SOME_FAILED, EXIT_NOTHING = 3, 4
@@ -45,6 +46,11 @@ def command(inputs: tuple[str, ...], out: Path, dry_run: bool, across: bool, who
     from stills.api.results import output_options
 
     output_options(session.settings)  # what is wrong with the call is said before anything starts
+    if (server := server_of(session, "people")) is not None:
+        from stills.cli.people_work import tell_people
+        from stills.cli.remote_work import run_remote
+
+        return run_remote(server, session, "people", expand(inputs, out=out), out, tell=tell_people, dry=dry_run)
     if across or who:
         from stills.cli import across_work
 

@@ -9,6 +9,7 @@ import click
 
 from stills.cli import options, recipe_options
 from stills.cli.inputs import are_many, expand
+from stills.cli.remote import server_of
 from stills.cli.session import start
 
 
@@ -42,6 +43,14 @@ def command(inputs: tuple[str, ...], out: Path, explain: bool, dry_run: bool, **
     from stills.api.portrait import LAYERS, portrait_options, portrait_settings
 
     portrait_options(session.settings)  # what is wrong with the call is said before anything starts
+    if (server := server_of(session, "portrait")) is not None:
+        from functools import partial
+
+        from stills.cli.portrait_work import tell_portrait
+        from stills.cli.remote_work import run_remote
+
+        told = partial(tell_portrait, explained=explain)
+        return run_remote(server, session, "portrait", expand(inputs, out=out), out, tell=told, dry=dry_run)
     if are_many(inputs):
         from functools import partial
 

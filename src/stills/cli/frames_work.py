@@ -37,9 +37,19 @@ def find_thumbnails(
 
 
 def tell_keyframes(
-    path: str, result: KeyframesResult, files: Sequence[Path | str], folder: Path, *, explained: bool = False
+    path: str,
+    result: KeyframesResult,
+    files: Sequence[Path | str],
+    folder: Path,
+    *,
+    explained: bool = False,
+    measured: bool = True,
 ) -> Outcome:
-    """What to say of the key frames of one video."""
+    """What to say of the key frames of one video.
+
+    ``measured`` says that all that was measured is here: without, it is not known what each frame stands for.
+    """
+    stands = _stands_for(result) if explained and measured else {}
     fields: dict[str, Any] = {"distinct": result.selection.distinct, "similarity": result.selection.similarity}
     return _outcome(
         path,
@@ -48,7 +58,7 @@ def tell_keyframes(
         folder,
         what="frame" if result.settings.keyframes.plain else "key frame",
         fields=fields,
-        rows=explain(result.frames, result.shots, ranked=False, more=_stands_for(result)) if explained else (),
+        rows=explain(result.frames, result.shots, ranked=False, more=stands) if explained else (),
         explained=explained,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stills.cli.events import Events
 from stills.cli.say import clock
 from stills.errors import printable
-from stills.types import Progress
+from stills.types import Progress, ProgressStage
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -24,7 +24,16 @@ _LONGEST_NAME = 32
 _LONGEST_BAR = 40
 _OTHER_COLUMNS = 44
 """What videos, percent, speed, time left and stage take at most, in characters; name and bar share the rest."""
-STAGES = {"probe": "opening", "scan": "looking", "select": "choosing", "render": "writing", "done": "done"}
+STAGES: Mapping[ProgressStage, str] = {
+    "upload": "sending",
+    "queued": "waiting",
+    "fetch": "fetching",
+    "probe": "opening",
+    "scan": "looking",
+    "select": "choosing",
+    "render": "writing",
+    "done": "done",
+}
 
 
 class ProgressView:
