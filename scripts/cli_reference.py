@@ -60,8 +60,8 @@ input have `input`.
 | `status` | what `stills status` says: counts by state, `rate`, `time_left_s`, `runs`, `under_way`, `failures` |
 
 `progress` comes at most four times a second: input `number` out of `of`; `stage` is `probe`, `scan`, `select`, `render`
-or `done`; `position` and `duration` are seconds of video, `speed` is × real time. With `--remote` there are also `upload`,
-of which these are bytes, `queued` and `fetch` (the server gets the video).
+or `done`; `position` and `duration` are seconds of video, `speed` is × real time. With `--remote` there are also
+`upload`, of which these are bytes, `queued` and `fetch` (the server gets the video).
 
 On [many videos](libraries.md) several are under way at once, so their events mix, and there is more to say:
 
