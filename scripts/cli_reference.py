@@ -58,6 +58,7 @@ input have `input`.
 | `error` | `code`, `message`, `remedy`, `retryable` |
 | `summary` | `inputs`, `done`, `nothing`, `failed`, `interrupted`, `exit_code`, `report` |
 | `status` | what `stills status` says: counts by state, `rate`, `time_left_s`, `runs`, `under_way`, `failures` |
+| `serving` | `address`, `data`, `database`: `stills serve` can be asked now |
 
 `progress` comes at most four times a second: input `number` out of `of`; `stage` is `probe`, `scan`, `select`, `render`
 or `done`; `position` and `duration` are seconds of video, `speed` is × real time. With `--remote` there are also

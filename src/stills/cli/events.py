@@ -1,9 +1,9 @@
 """``--json``: one JSON object a line on standard output, for programs that watch.
 
 Every event has ``event``, ``time`` (seconds since the command started) and, where it is about one, ``input``. Kinds:
-``started``, ``progress``, ``fallback``, ``again``, ``left``, ``result``, ``error``, ``summary``; and ``status``, which
-``stills status`` writes. Names that are not UTF-8 come as lone surrogates, escaped, so every line is ASCII and valid
-JSON.
+``started``, ``progress``, ``fallback``, ``again``, ``left``, ``result``, ``error``, ``summary``; ``status``, which
+``stills status`` writes; and ``serving``, by which ``stills serve`` says where it is. Names that are not UTF-8 come
+as lone surrogates, escaped, so every line is ASCII and valid JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any, Literal, TypeAlias
 from stills.cli.say import write_out
 from stills.errors import StillsError
 
-Kind: TypeAlias = Literal["started", "progress", "fallback", "again", "left", "result", "error", "summary", "status"]
+Kind: TypeAlias = Literal[
+    "started", "progress", "fallback", "again", "left", "result", "error", "summary", "status", "serving"
+]
 
 
 class Events:

@@ -34,11 +34,11 @@ class Described:
     labels: tuple[str, ...] = ()
 
 
-class Metrics:
-    """All metrics of one run. Counters begin at 0; ``described`` lists what there is."""
+class Registered:
+    """Metrics in a registry of their own, with those of the process; ``described`` lists what there is."""
 
-    def __init__(self, runner: str = "local") -> None:
-        """``runner`` is named in ``stills_build_info``."""
+    def __init__(self) -> None:
+        """There are none yet but those of the process."""
         self.described: list[Described] = []
         self._own = CollectorRegistry()
         self.registry = CollectorRegistry()
@@ -46,6 +46,31 @@ class Metrics:
         self.registry.register(_WithoutCreated(self._own))
         ProcessCollector(namespace=PROCESS, registry=self.registry)
 
+    def _build(self, runner: str) -> None:
+        about = "Version of stills and of Python, and the runner."
+        self.described.append(Described("stills_build_info", "info", about, ("version", "python", "runner")))
+        info = Info("stills_build", about, registry=self._own)
+        info.info({"version": __version__, "python": platform.python_version(), "runner": runner})
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        self.described.append(Described(name, "counter", meaning, labels))
+        return Counter(name, meaning, labels, registry=self._own)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        self.described.append(Described(name, "gauge", meaning, labels))
+        return Gauge(name, meaning, labels, registry=self._own)
+
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        self.described.append(Described(name, "histogram", meaning, labels))
+        return Histogram(name, meaning, labels, buckets=buckets, registry=self._own)
+
+
+class Metrics(Registered):
+    """All metrics of one run. Counters begin at 0."""
+
+    def __init__(self, runner: str = "local") -> None:
+        """``runner`` is named in ``stills_build_info``."""
+        super().__init__()
         self.videos = self._counter(
             "stills_videos_total",
             "Tries that ended, and inputs that needed none, by how.",
@@ -83,24 +108,9 @@ class Metrics:
         self.last_success = self._gauge(
             "stills_last_success_timestamp_seconds", "When a video last ended with a result, in Unix time; 0: none yet."
         )
-        about = "Version of stills and of Python, and the runner."
-        self.described.append(Described("stills_build_info", "info", about, ("version", "python", "runner")))
-        info = Info("stills_build", about, registry=self._own)
-        info.info({"version": __version__, "python": platform.python_version(), "runner": runner})
+        self._build(runner)
         self.active.set(1)
         self.started.set(time.time())
-
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        self.described.append(Described(name, "counter", meaning, labels))
-        return Counter(name, meaning, labels, registry=self._own)
-
-    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        self.described.append(Described(name, "gauge", meaning, labels))
-        return Gauge(name, meaning, labels, registry=self._own)
-
-    def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Histogram:
-        self.described.append(Described(name, "histogram", meaning, labels))
-        return Histogram(name, meaning, labels, buckets=buckets, registry=self._own)
 
 
 class _WithoutCreated(Collector):

@@ -1,0 +1,71 @@
+"""The OpenAPI document: what FastAPI makes of the routes, and what it cannot know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi.openapi.utils import get_openapi
+
+from stills.service.schemas import JobForm, JobRequest, Problem, SelectRequest
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from pydantic import BaseModel
+
+    from stills.settings_model import Settings
+
+DESCRIPTION = """Pulls the frames that matter out of video: the best picture of every person, key frames, thumbnails.
+
+Send a video to `POST /v1/jobs`; follow the job at its `links.events` or ask for it now and then; its `artifacts` are
+the pictures, its `links.result` says why they were chosen. Errors are `application/problem+json` with a `code` for
+programs and a `remedy` for people."""
+TAGS = [
+    {"name": "jobs", "description": "Videos that something is asked of."},
+    {"name": "results", "description": "What came of it, and what else can be asked."},
+    {"name": "service", "description": "The service itself."},
+    {"name": "legacy", "description": "The endpoints of the thumbnail system."},
+]
+_OPEN = frozenset({"/healthz", "/readyz"})
+_SENT: tuple[type[BaseModel], ...] = (JobForm, JobRequest, SelectRequest, Problem)
+"""Models that no route names: bodies that are read by ourselves, and problems."""
+
+
+def describe(app: FastAPI, settings: Settings) -> None:
+    """Have ``app`` describe itself."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = document(app, settings)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    """The whole document."""
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version="3.1.0",
+        summary="The best frames of videos.",
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=TAGS,
+        servers=[{"url": settings.service.base_path or "/"}],
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    parts = made.setdefault("components", {})
+    schemas = parts.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for model in _SENT:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+    parts["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "A token, where the service wants one."}
+    }
+    for path, operations in made["paths"].items():
+        for operation in operations.values():
+            operation["security"] = [] if path in _OPEN else [{"bearer": []}]
+    return made
