@@ -15,6 +15,7 @@ Tokens are random and long, so a plain SHA-256 of them can be neither guessed no
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import ipaddress
@@ -193,6 +194,11 @@ def parse(text: str, where: str) -> Iterator[Entry]:
 def new_token() -> str:
     """A token that nobody can guess: 256 random bits."""
     return _PREFIX + secrets.token_urlsafe(32)
+
+
+def new_webhook_secret() -> str:
+    """A key for signing webhooks, as ``service.webhook_secret`` wants it: 256 random bits."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode('ascii')}"
 
 
 def token_line(name: str, token: str, scopes: Sequence[Scope] = ("jobs",)) -> str:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stills.addresses import split_address
 from stills.service.auth import is_loopback
 from stills.service.problems import ProblemError
 from stills.service.uploads import EarlyAnswer
@@ -110,7 +110,7 @@ class SecurityHeaders:
             return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
         if origin.lower() in self._origins:
             return True
-        parts = urlsplit(origin) if origin.isprintable() else None
+        parts = split_address(origin) if origin.isprintable() else None
         if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc:  # "null" too
             return False
         return parts.netloc.lower() == host.lower() or self._is_named(_name_of(parts.netloc))

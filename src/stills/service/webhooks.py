@@ -65,13 +65,6 @@ def signature(secret: str, identity: str, timestamp: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(digest).decode('ascii')}"
 
 
-def new_secret() -> str:
-    """A key for signing webhooks, as the setting wants it."""
-    import secrets
-
-    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode('ascii')}"
-
-
 def pause(attempt: int, retry_after_s: float = 0.0) -> float | None:
     """Seconds to wait after failed attempt number ``attempt`` (from 1); ``None`` where it was the last."""
     if attempt > len(SCHEDULE_S):
