@@ -130,4 +130,5 @@ def _answer(document: Mapping[str, Any], settings: Settings) -> Answer:
 def _pick(values: Mapping[str, Any]) -> Pick:
     pts = COVER_PTS if values["pts"] is None else int(values["pts"])
     reasons = {str(name): float(value) for name, value in values["reasons"].items()}
-    return Pick(pts, float(values["time"] or 0.0), float(values["score"]), reasons, rank=values.get("rank"))
+    score = float(values["score"] or 0.0)  # frames that were taken with no choosing have none
+    return Pick(pts, float(values["time"] or 0.0), score, reasons, rank=values.get("rank"))

@@ -17,6 +17,7 @@ from __future__ import annotations
 from stills.client.client import Client
 from stills.client.errors import (
     ForbiddenError,
+    IncompleteError,
     NotThereError,
     RemoteBusyError,
     RemoteError,
@@ -38,6 +39,7 @@ from stills.client.types import (
 __all__ = [
     "Client",
     "ForbiddenError",
+    "IncompleteError",
     "NotThereError",
     "RemoteArtifact",
     "RemoteBusyError",

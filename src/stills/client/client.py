@@ -232,8 +232,8 @@ class Client:
         """Write the result of a done job into ``folder``, the JSON beside the folder of its pictures; the paths.
 
         Everything is fetched and compared with what the server says there is before the first file appears, and the
-        JSON, the last of the paths, appears last. Raises ``OutputError`` where it cannot be written, ``ChangedError``
-        where what came is not what was to come.
+        JSON, the last of the paths, appears last. Raises ``OutputError`` where it cannot be written,
+        ``IncompleteError`` where what came is not what was to come.
         """
         now = self.job(job) if isinstance(job, str) or not job.ended else job
         return fetch.download(self._wire, now, self.result(now) if now.artifacts else None, Path(folder), cancel)

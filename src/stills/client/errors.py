@@ -52,6 +52,13 @@ class UnreachableError(RemoteError):
     retryable: ClassVar[bool] = True
 
 
+class IncompleteError(RemoteError):
+    """A file came that has not as many bytes as the server said before."""
+
+    code = "incomplete"
+    retryable: ClassVar[bool] = True
+
+
 class RemoteBusyError(RemoteError):
     """The server has too much to do; ``retry_after`` are the seconds after which it wants to be asked again."""
 

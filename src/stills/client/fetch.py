@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from stills.client.errors import UnreachableError, not_understood
-from stills.errors import ChangedError, UsageError
+from stills.client.errors import IncompleteError, UnreachableError, not_understood
+from stills.errors import UsageError
 from stills.files import TEMP_PREFIX, atomic_write, ensure_folder, move, move_all, remove_file, staging
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ TRIES = 4
 def fetch(wire: Wire, artifact: RemoteArtifact, path: Path, cancel: CancelToken | None) -> Path:
     """Write ``artifact`` to ``path``, whose folder is there.
 
-    Raises ``OutputError``, ``ChangedError`` where it has not as many bytes as the job says, ``UnreachableError``.
+    Raises ``OutputError``, ``IncompleteError`` where it has not as many bytes as the job says, ``UnreachableError``.
     """
     for attempt in range(TRIES):
         try:
@@ -55,7 +55,7 @@ def _into(wire: Wire, artifact: RemoteArtifact, file: IO[bytes], cancel: CancelT
             raise wire.unreachable(error) from error
     if got != artifact.bytes:
         what = f"{artifact.name} was to have {artifact.bytes} bytes, and another number came"
-        raise ChangedError(what, path=wire.address, remedy="try again")
+        raise IncompleteError(what, path=wire.address, remedy="try again")
 
 
 def places(wire: Wire, job: RemoteJob, document: Mapping[str, Any]) -> dict[str, RemoteArtifact]:

@@ -86,11 +86,12 @@ def fields_of(recipe: str, options: Mapping[str, Any], webhook: str | None) -> d
 
 
 def _opened(path: Path) -> IO[bytes]:
+    if path.is_dir():
+        raise InputError("this is a folder", path=str(path), remedy="name the files in it")
     try:
-        if not path.is_file():
-            what = "this is a folder" if path.is_dir() else "there is no such file"
-            raise InputError(what, path=str(path), remedy="name a file")
         return path.open("rb")
+    except FileNotFoundError as error:
+        raise InputError("no such file", path=str(path), remedy="check the name") from error
     except PermissionError as error:
         raise InputError("no permission to read it", path=str(path), remedy="see who may read the file") from error
     except (OSError, ValueError) as error:
