@@ -19,6 +19,7 @@ class Server:
         self.folder = folder
         self.asked: Counter[str] = Counter()
         self.headers: dict[str, dict[str, str]] = {}
+        self.locations: dict[str, str] = {}  # where paths redirect to
         self.release = threading.Event()
         self.reached = threading.Event()
         outer = self
@@ -51,7 +52,11 @@ class Server:
         self.asked[path] += 1
         self.headers[path] = dict(handler.headers.items())
         kind, _, name = path.strip("/").partition("/")
-        if kind == "status":
+        if path in self.locations:
+            handler.send_response(302)
+            handler.send_header("Location", self.locations[path])
+            handler.end_headers()
+        elif kind == "status":
             handler.send_response(int(name))
             if int(name) == 503:
                 handler.send_header("Retry-After", "0")
@@ -70,6 +75,10 @@ class Server:
         elif kind == "silent":
             self.reached.set()
             self.release.wait(60)
+        elif kind == "empty":
+            self._send(handler, b"")
+        elif kind == "rubbish":
+            handler.wfile.write(b"\x00\xff no answer at all\r\n\r\n")
         elif kind == "html":
             self._send(handler, b"<!DOCTYPE html><html><body>Not found, sorry</body></html>")
         else:
@@ -91,6 +100,20 @@ class Server:
             self.release.wait(60)
         elif kind == "endless":
             self._send(handler, data, length=None)
+        elif kind == "liar":
+            handler.send_response(200)
+            handler.send_header("Content-Length", "1000")
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+            for start in range(0, len(data), 100_000):
+                part = data[start : start + 100_000]
+                handler.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+            handler.wfile.write(b"0\r\n\r\n")
+        elif kind == "gzip":
+            handler.send_response(200)
+            handler.send_header("Content-Encoding", "gzip")
+            handler.end_headers()
+            handler.wfile.write(data)
         else:
             self._send(handler, data, length=len(data))
 
