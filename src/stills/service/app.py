@@ -26,7 +26,9 @@ from stills.service.openapi import describe
 from stills.service.pools import Pools
 from stills.service.recipes import recipes_json
 from stills.service.routes_page import page_router
+from stills.service.sources import make_fetch
 from stills.service.watching import Watch
+from stills.service.webhooks import Deliverer
 
 if TYPE_CHECKING:
     from stills.service.jobs import JobStore
@@ -53,7 +55,8 @@ def create_app(settings: Settings, *, store: JobStore | None = None) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         jobs = store if store is not None else await asyncio.to_thread(open_store, settings)
-        runner = JobRunner(jobs, settings)
+        runner = JobRunner(jobs, settings, fetch=make_fetch(settings))
+        deliverer = Deliverer(jobs, settings)
         context = Context(
             settings=settings,
             store=jobs,
@@ -68,13 +71,14 @@ def create_app(settings: Settings, *, store: JobStore | None = None) -> FastAPI:
         )
         try:
             await asyncio.to_thread(runner.start)
+            await asyncio.to_thread(deliverer.start)
             context.models.start()
             app.state.context = context
             yield
         finally:
             context.stopping.set()
             context.models.close()
-            await asyncio.to_thread(runner.stop)
+            await asyncio.gather(asyncio.to_thread(runner.stop), asyncio.to_thread(deliverer.stop))
             await asyncio.to_thread(context.pools.close)
             if store is None:
                 await asyncio.to_thread(jobs.close)

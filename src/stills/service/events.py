@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from stills.errors import StillsError
-from stills.service.problems import ProblemError
+from stills.service.problems import BusyProblem, ProblemError
 from stills.service.schemas import job_json
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ async def stream(context: Context, job: Job, after: int) -> AsyncIterator[bytes]
                 event, upcoming = upcoming.result(), None
                 if event.name == "done":
                     prepare(context, event.job)
-                yield said(event, context)
+                yield await context.pools.store.run(said, event, context)
             elif not done:
                 yield b": still there\n\n"
-    except (StopAsyncIteration, StillsError):  # it ended; or it was erased, and who comes again hears that
+    except (StopAsyncIteration, StillsError, BusyProblem):  # it ended; or it was erased, and who comes again hears that
         return
     finally:
         stopping.cancel()
@@ -63,7 +63,7 @@ def prepare(context: Context, job: Job) -> None:
 
     async def try_it() -> None:
         with contextlib.suppress(StillsError, ProblemError):
-            await context.pools.answers.run(context.answers.prepare, job)
+            await context.pools.ahead.run(context.answers.prepare, job)
 
     task = asyncio.ensure_future(try_it())
     _tasks.add(task)

@@ -66,10 +66,12 @@ class Pools:
         """Uploads and downloads: a piece at a time."""
         self.answers = Pool("answers", 2, 64)
         """Selections, pictures and time lines: sums, of which as many at once as make sense."""
+        self.ahead = Pool("ahead", 1, 16)
+        """What is likely to be asked next: where there is too much of it, it is left."""
         self.checks = Pool("checks", 4, 16)
         """Whether all is well: asked even where everything else has too much to do."""
 
     def close(self) -> None:
         """End all threads."""
-        for pool in (self.answers, self.files, self.store, self.checks):
+        for pool in (self.ahead, self.answers, self.files, self.store, self.checks):
             pool.close()

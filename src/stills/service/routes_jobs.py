@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from stills.service import events
 from stills.service.access import Changer, Reader, Service, check_id, job_of
@@ -16,7 +16,10 @@ from stills.service.jobs import JobState, NewJob
 from stills.service.problems import ProblemError
 from stills.service.refusals import problems
 from stills.service.schemas import JOB_ID, JobModel, JobRequest, JobsPage, flat, job_json
+from stills.service.sending import json_response
+from stills.service.sources import check_source
 from stills.service.uploads import discard, model_of, parse_json, receive_form, receive_json
+from stills.service.webhooks import check_webhook
 
 router = APIRouter(tags=["jobs"])
 
@@ -101,19 +104,18 @@ async def _from_form(request: Request, context: Context, owner: str, key: str | 
 async def add(context: Context, new: NewJob) -> Response:
     """Add a job, and answer with it."""
     added = await context.pools.store.run(context.store.add, new)
-    document = job_json(added.job, context)
-    headers = {"Location": document["links"]["self"]}
+    headers = {"Location": context.url(f"/v1/jobs/{added.job.id}")}
     if not added.created:
         headers["Idempotent-Replayed"] = "true"
-    return JSONResponse(document, 202, headers)
+    return json_response(job_json(added.job, context), 202, headers)
 
 
 def check_addresses(context: Context, new: NewJob) -> None:
-    """Raise ``ProblemError`` where the service does not fetch from there, or does not tell anybody there."""
+    """Raise ``RefusedAddressError`` where the service does not fetch from there, or does not tell anybody there."""
     if new.address is not None:
-        raise ProblemError(403, "this service fetches no videos", remedy="upload the video")
+        check_source(new.address, context.settings)
     if new.webhook is not None:
-        raise ProblemError(403, "this service tells nobody how jobs end", remedy="leave out webhook")
+        check_webhook(new.webhook, context.settings)
 
 
 def name_of(address: str) -> str:
@@ -143,8 +145,12 @@ async def list_jobs(
     cursor: Annotated[str | None, Query(max_length=64, description="The next of the page before.")] = None,
 ) -> Response:
     """Jobs of this token; with the scope admin, of all."""
-    page = await context.pools.store.run(context.store.list, caller.sees, state, cursor, limit)
-    return JSONResponse({"jobs": [job_json(job, context) for job in page.jobs], "next": page.cursor})
+
+    def answer() -> Response:
+        page = context.store.list(caller.sees, state, cursor, limit)
+        return json_response({"jobs": [job_json(job, context) for job in page.jobs], "next": page.cursor})
+
+    return await context.pools.store.run(answer)
 
 
 @router.get(
@@ -156,7 +162,8 @@ async def list_jobs(
 )
 async def get_job(id: JobId, context: Service, caller: Reader) -> Response:
     """How far it is, and what came of it."""
-    return JSONResponse(job_json(await job_of(context, caller, id), context))
+    check_id(id)
+    return await context.pools.store.run(lambda: json_response(job_json(context.store.get(id, caller.sees), context)))
 
 
 @router.get(
@@ -217,5 +224,6 @@ async def erase_job(id: JobId, context: Service, caller: Changer) -> Response:
 async def cancel_job(id: JobId, context: Service, caller: Changer) -> Response:
     """Work on it ends within two seconds; one that has ended stays as it is."""
     check_id(id)
-    job = await context.pools.store.run(context.store.cancel, id, caller.sees)
-    return JSONResponse(job_json(job, context))
+    return await context.pools.store.run(
+        lambda: json_response(job_json(context.store.cancel(id, caller.sees), context))
+    )

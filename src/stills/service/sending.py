@@ -33,7 +33,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 def json_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """``document`` as JSON. Large ones take a while: call this in a thread."""
-    body = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    body = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
     return Response(body, status, dict(headers or {}), "application/json")
 
 
