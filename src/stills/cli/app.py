@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "faces": "The faces of pictures: where they are, and what is inferred of them.",
     "scan": "Measure videos, so that later questions are answered at once.",
     "serve": "Serve the HTTP API, and a page that uses it.",
+    "token": "Make a token for a client of the server, or the key of its webhooks.",
     "probe": "Say what a video is, without decoding it.",
     "report": "Build report.html again from the results in a folder.",
     "forget": "Erase what is stored about a video: its index and its outputs.",
