@@ -1,4 +1,4 @@
-"""Who asks, and what they may: dependencies of the routes."""
+"""Who asks, and what they may: dependencies of the routes. They are coroutines: FastAPI has threads call all others."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def caller_of(request: Request) -> Principal:
     return principal
 
 
-def may_read(request: Request) -> Principal:
+async def may_read(request: Request) -> Principal:
     """Who may look at jobs. Raises ``ProblemError``."""
     return _with(request, "read")
 
 
-def may_change(request: Request) -> Principal:
+async def may_change(request: Request) -> Principal:
     """Who may add, cancel and erase jobs. Raises ``ProblemError``."""
     return _with(request, "jobs")
 
 
-def may_administer(request: Request) -> Principal:
+async def may_administer(request: Request) -> Principal:
     """Who may see what is of nobody in particular. Raises ``ProblemError``."""
     return _with(request, "admin")
 
@@ -63,7 +63,13 @@ def check_scope(caller: Principal, scope: Scope) -> None:
 Reader = Annotated[Principal, Depends(may_read)]
 Changer = Annotated[Principal, Depends(may_change)]
 Administrator = Annotated[Principal, Depends(may_administer)]
-Service = Annotated[Context, Depends(context_of)]
+
+
+async def _context(request: Request) -> Context:
+    return context_of(request)
+
+
+Service = Annotated[Context, Depends(_context)]
 
 
 async def job_of(context: Context, caller: Principal, job: str) -> Job:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stills.errors import StillsError
 from stills.service.problems import BusyProblem, ProblemError
-from stills.service.schemas import job_json
+from stills.service.views import job_json
 
 if TYPE_CHECKING:
     from stills.service.context import Context

@@ -11,14 +11,16 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from stills.service import examples
 from stills.service.access import Changer, Reader, Service, job_of
 from stills.service.context import Context
 from stills.service.forms import FileRule
 from stills.service.jobs import Job, JobEvent, NewJob, NoJobError
 from stills.service.problems import ProblemError
 from stills.service.refusals import problems
-from stills.service.schemas import JOB_ID, LegacyTask, artifact_json
+from stills.service.schemas import LegacyTask
 from stills.service.uploads import discard, receive_form
+from stills.service.views import artifact_json
 
 router = APIRouter(tags=["legacy"])
 
@@ -77,7 +79,7 @@ async def upload_video(request: Request, context: Service, caller: Changer) -> R
     responses=problems(401, 403, 404, 422),
 )
 async def video_task(
-    task_id: Annotated[str, Path(description="As it was answered.", examples=[JOB_ID])],
+    task_id: Annotated[str, Path(description="As it was answered.", examples=[examples.JOB_ID])],
     context: Service,
     caller: Reader,
 ) -> Response:

@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from stills.errors import (
     InputError,
@@ -171,25 +172,28 @@ def invalid(errors: Sequence[Mapping[str, Any]], status: int = 422) -> ProblemEr
 
 
 def install(app: FastAPI) -> None:
-    """Have every error of ``app`` answered as a problem."""
+    """Have every error of ``app`` answered as a problem. The handlers are coroutines, so that no thread is needed."""
 
-    def stills_error(request: Request, error: Exception) -> Response:
+    async def stills_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, StillsError)  # noqa: S101 - registered for it
         return respond(problem_of(error), request)
 
-    def problem(request: Request, error: Exception) -> Response:
+    async def problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, ProblemError)  # noqa: S101 - registered for it
         return respond(error, request)
 
-    def of_http(request: Request, error: Exception) -> Response:
+    async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
         said = {
             404: "there is nothing at this address",
             405: f"{request.method} is not possible here",
         }.get(error.status_code, str(error.detail))
-        return respond(ProblemError(error.status_code, said, headers=error.headers), request)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(sorted(_methods(app, request)))
+        return respond(ProblemError(error.status_code, said, headers=headers), request)
 
-    def of_validation(request: Request, error: Exception) -> Response:
+    async def of_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
         return respond(invalid(error.errors()), request)
 
@@ -197,3 +201,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, problem)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, of_validation)
+
+
+def _methods(app: FastAPI, request: Request) -> set[str]:
+    """All methods that are possible at the path of ``request``: each route knows only its own."""
+    found: set[str] = set()
+    for route in app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found.update(getattr(route, "methods", None) or ())
+    return found

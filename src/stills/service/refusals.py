@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+from stills.service import examples
 
 WHY: Mapping[int, str] = {
     400: "The request cannot be read.",
     401: "There is no token, or one that is not known.",
     403: "The token may not do this, or the request comes from another site's page.",
     404: "There is no such thing, or not for this token.",
-    405: "This method is not possible here.",
     408: "The body stalled.",
     409: "It is not so far yet, or contradicts what is.",
     413: "It is larger than is allowed.",
@@ -25,12 +24,13 @@ WHY: Mapping[int, str] = {
     503: "The service cannot do this at this moment: come again after Retry-After seconds.",
     507: "The disk of the service is full.",
 }
-
-_RETRY = {
-    "Retry-After": {
-        "description": "Seconds after which to come again.",
-        "schema": {"type": "integer", "minimum": 0},
-    }
+_ALWAYS = (400, 421, 429, 500, 503)
+_RETRY = {"Retry-After": {"description": "Seconds after which to come again.", "schema": {"type": "integer"}}}
+_HEADERS: Mapping[int, Mapping[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}},
+    416: {"Content-Range": {"description": "bytes */SIZE.", "schema": {"type": "string"}}},
+    429: _RETRY,
+    503: _RETRY,
 }
 
 
@@ -40,8 +40,12 @@ def problems(*statuses: int, **said: str) -> dict[int | str, dict[str, Any]]:
     ``said`` are descriptions other than the usual ones, such as ``s409="…"``.
     """
     found: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({*statuses, 400, 421, 429, 500, 503}):
-        found[status] = {"description": said.get(f"s{status}", WHY[status]), "content": PROBLEM}
-        if status in {429, 503}:
-            found[status]["headers"] = _RETRY
+    for status in sorted({*statuses, *_ALWAYS}):
+        content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": examples.problem(status)}
+        found[status] = {
+            "description": said.get(f"s{status}", WHY[status]),
+            "content": {"application/problem+json": content},
+        }
+        if status in _HEADERS:
+            found[status]["headers"] = _HEADERS[status]
     return found

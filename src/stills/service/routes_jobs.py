@@ -8,22 +8,23 @@ from fastapi import APIRouter, Header, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from stills.service import events
+from stills.service import events, examples
 from stills.service.access import Changer, Reader, Service, check_id, job_of
 from stills.service.context import Context
 from stills.service.forms import FileRule
 from stills.service.jobs import JobState, NewJob
 from stills.service.problems import ProblemError
 from stills.service.refusals import problems
-from stills.service.schemas import JOB_ID, JobModel, JobRequest, JobsPage, flat, job_json
+from stills.service.schemas import JobModel, JobRequest, JobsPage
 from stills.service.sending import json_response
 from stills.service.sources import check_source
 from stills.service.uploads import discard, model_of, parse_json, receive_form, receive_json
+from stills.service.views import flat, job_json
 from stills.service.webhooks import check_webhook
 
 router = APIRouter(tags=["jobs"])
 
-JobId = Annotated[str, Path(description="The id of a job.", examples=[JOB_ID])]
+JobId = Annotated[str, Path(description="The id of a job.", examples=[examples.JOB_ID])]
 Key = Annotated[
     str | None,
     Header(
@@ -39,8 +40,15 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": {"schema": {"$ref": "#/components/schemas/JobForm"}},
-            "application/json": {"schema": {"$ref": "#/components/schemas/JobRequest"}},
+            "multipart/form-data": {
+                "schema": {"$ref": "#/components/schemas/JobForm"},
+                "example": examples.JOB_FORM,
+                "encoding": {"options": {"contentType": "text/plain"}},
+            },
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/JobRequest"},
+                "example": examples.JOB_REQUEST,
+            },
         },
     }
 }
@@ -178,7 +186,7 @@ async def get_job(id: JobId, context: Service, caller: Reader) -> Response:
             "content": {
                 "text/event-stream": {
                     "schema": {"type": "string"},
-                    "example": 'id: 7\nevent: progress\ndata: {"id": "…", "state": "running"}\n\n',
+                    "example": examples.EVENT,
                 }
             },
         },

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from stills._version import __version__
 from stills.errors import StillsError
+from stills.service import examples
 from stills.service.access import Reader, Service, may_administer
 from stills.service.context import Context
 from stills.service.problems import ProblemError
@@ -118,7 +119,7 @@ def _disk(context: Context) -> str | None:
     responses={
         200: {
             "description": "In the text format of Prometheus.",
-            "content": {"text/plain": {"schema": {"type": "string"}, "example": "stills_service_jobs 3.0\n"}},
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": examples.METRICS}},
         },
         **problems(401, 403),
     },

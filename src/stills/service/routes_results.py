@@ -9,15 +9,17 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from stills.service import examples
 from stills.service.access import Reader, Service, check_scope, job_of
 from stills.service.context import Context
 from stills.service.jobs import Answer, Artifact, Job, NoPictureError, NotReadyError
 from stills.service.problems import ProblemError
 from stills.service.refusals import problems
 from stills.service.routes_jobs import JobId
-from stills.service.schemas import Selection, SelectRequest, artifact_json, flat
+from stills.service.schemas import Selection, SelectRequest
 from stills.service.sending import archive, disposition, in_thread, json_response, send_file
 from stills.service.uploads import receive_json
+from stills.service.views import artifact_json, flat
 
 router = APIRouter(tags=["results"])
 
@@ -38,7 +40,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
             "content": {
                 "application/json": {
                     "schema": {"type": "object", "additionalProperties": True},
-                    "example": {"schema": "stills/thumbnails/1", "frames": []},
+                    "example": examples.RESULT,
                 }
             },
         },
@@ -120,7 +122,7 @@ async def get_archive(id: JobId, context: Service, caller: Reader) -> Response:
             "content": {
                 "application/json": {
                     "schema": {"type": "object", "additionalProperties": True},
-                    "example": {"duration": 90.0},
+                    "example": examples.TIMELINE,
                 }
             },
         },
@@ -183,7 +185,12 @@ async def get_frame(
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SelectRequest"}}},
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/SelectRequest"},
+                    "example": examples.SELECT_REQUEST,
+                }
+            },
         }
     },
 )  # fmt: skip

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stills.service.jobs.types import Artifact, Job, JobState
-from stills.settings import SECTIONS
-
-if TYPE_CHECKING:
-    from stills.service.context import Context
+from stills.service import examples
+from stills.service.jobs.types import JobState
 
 Recipe = Literal["cast", "people", "keyframes", "thumbnails", "portrait"]
-
-JOB_ID = "3f0c9a4be1d84d0f9b7a5d2c6e8f1a20"
-"""The job of the examples."""
 
 
 class Model(BaseModel):
@@ -29,23 +20,16 @@ class Model(BaseModel):
     )
 
 
+def example(value: dict[str, Any]) -> ConfigDict:
+    """What gives a model an example."""
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
 class Problem(BaseModel):
     """Why a request was refused, as of RFC 9457."""
 
     model_config = ConfigDict(
-        extra="allow",
-        use_attribute_docstrings=True,
-        json_schema_extra={
-            "example": {
-                "type": "about:blank",
-                "title": "Not Found",
-                "status": 404,
-                "detail": "there is no such job",
-                "code": "no-job",
-                "remedy": None,
-                "instance": f"/v1/jobs/{JOB_ID}",
-            }
-        },
+        extra="allow", use_attribute_docstrings=True, json_schema_extra={"examples": [examples.problem(404)]}
     )
     type: str
     """Always about:blank: ``code`` says what kind of problem it is."""
@@ -120,51 +104,7 @@ class LinksModel(Model):
 class JobModel(Model):
     """A job."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        use_attribute_docstrings=True,
-        json_schema_extra={
-            "example": {
-                "id": JOB_ID,
-                "state": "done",
-                "recipe": "thumbnails",
-                "options": {"thumbnails": {"count": 3}},
-                "name": "film.mp4",
-                "source": None,
-                "created": "2026-11-30T12:00:00.000Z",
-                "started": "2026-11-30T12:00:00.250Z",
-                "finished": "2026-11-30T12:00:09.500Z",
-                "expires": "2026-12-01T12:00:09.500Z",
-                "progress": {"stage": "done", "fraction": 1.0, "position": 90.0, "duration": 90.0, "speed": 12.5},
-                "error": None,
-                "summary": {"found": 3, "partial": False, "fallbacks": [], "seconds": 9.2, "duration": 90.0},
-                "links": {
-                    "self": f"/v1/jobs/{JOB_ID}",
-                    "events": f"/v1/jobs/{JOB_ID}/events",
-                    "result": f"/v1/jobs/{JOB_ID}/result",
-                    "archive": f"/v1/jobs/{JOB_ID}/archive.zip",
-                    "select": f"/v1/jobs/{JOB_ID}/select",
-                    "timeline": f"/v1/jobs/{JOB_ID}/timeline",
-                },
-                "artifacts": [
-                    {
-                        "name": "thumbnails.json",
-                        "kind": "result",
-                        "bytes": 5120,
-                        "type": "application/json",
-                        "url": f"/v1/jobs/{JOB_ID}/artifacts/thumbnails.json",
-                    },
-                    {
-                        "name": "thumbnail_01.jpg",
-                        "kind": "picture",
-                        "bytes": 181204,
-                        "type": "image/jpeg",
-                        "url": f"/v1/jobs/{JOB_ID}/artifacts/thumbnail_01.jpg",
-                    },
-                ],
-            }
-        },
-    )
+    model_config = example(examples.JOB)
     id: str = Field(pattern="^[0-9a-f]{32}$")
     """What it is asked for by."""
     state: JobState
@@ -197,6 +137,7 @@ class JobModel(Model):
 class JobsPage(Model):
     """Jobs, the newest first."""
 
+    model_config = example(examples.JOBS)
     jobs: list[JobModel]
     next: str | None
     """The cursor of the next page; null on the last one."""
@@ -205,6 +146,7 @@ class JobsPage(Model):
 class JobRequest(Model):
     """A job for a video that is to be fetched."""
 
+    model_config = example(examples.JOB_REQUEST)
     source: str = Field(min_length=1, max_length=4096, examples=["https://media.example.org/film.mp4"])
     """Address of the video: https://… or s3://…, as far as the service allows it."""
     recipe: Recipe = Field(default="thumbnails", examples=["people"])
@@ -231,6 +173,7 @@ class JobForm(Model):
 class SelectRequest(Model):
     """Another question about a video that was looked at."""
 
+    model_config = example(examples.SELECT_REQUEST)
     recipe: Recipe | None = Field(default=None, examples=["keyframes"])
     """What is asked; by default the job's recipe."""
     options: dict[str, Any] = Field(default_factory=dict, examples=[{"keyframes": {"target": 10}}])
@@ -242,6 +185,7 @@ class SelectRequest(Model):
 class Selection(Model):
     """The answer, found without decoding anything."""
 
+    model_config = example(examples.SELECTION)
     recipe: str
     document: dict[str, Any]
     """The recipe's JSON."""
@@ -268,12 +212,14 @@ class RecipeModel(Model):
 class Recipes(Model):
     """All that can be asked of a video."""
 
+    model_config = example(examples.RECIPES)
     recipes: list[RecipeModel]
 
 
 class Health(Model):
     """The process lives."""
 
+    model_config = example(examples.HEALTH)
     status: Literal["ok"]
     version: str
 
@@ -289,6 +235,7 @@ class Check(Model):
 class Readiness(Model):
     """Whether the service can work."""
 
+    model_config = example(examples.READINESS)
     status: Literal["ok", "unavailable"]
     checks: dict[str, Check]
     """database, work, models and disk."""
@@ -297,76 +244,9 @@ class Readiness(Model):
 class LegacyTask(Model):
     """What POST /upload-video/ answered and answers."""
 
+    model_config = example(examples.LEGACY)
     task_id: str
     status: Literal["completed", "processing", "failed"]
     """processing: ask GET /upload-video/{task_id} for the rest."""
     thumbnail_paths: list[str]
     """Pictures, best first: each can be asked for."""
-
-
-def job_json(job: Job, context: Context) -> dict[str, Any]:
-    """A job as clients see it."""
-    home = context.url(f"/v1/jobs/{job.id}")
-    paths = {
-        "events": "events",
-        "result": "result",
-        "archive": "archive.zip",
-        "select": "select",
-        "timeline": "timeline",
-    }
-    progress, error = job.progress, job.error
-    return {
-        "id": job.id,
-        "state": job.state,
-        "recipe": job.recipe,
-        "options": nested(job.options),
-        "name": job.name,
-        "source": job.source,
-        "created": moment(job.created_at),
-        "started": moment(job.started_at),
-        "finished": moment(job.finished_at),
-        "expires": moment(job.expires_at),
-        "progress": {name: getattr(progress, name) for name in ("stage", "fraction", "position", "duration", "speed")},
-        "error": None
-        if error is None
-        else {name: getattr(error, name) for name in ("code", "message", "remedy", "retryable")},
-        "summary": dict(job.summary),
-        "links": {"self": home, **{name: f"{home}/{path}" for name, path in paths.items()}},
-        "artifacts": [artifact_json(one, home) for one in job.artifacts],
-    }
-
-
-def artifact_json(artifact: Artifact, home: str) -> dict[str, Any]:
-    """An artifact as clients see it; ``home`` is the address of its job."""
-    url = f"{home}/artifacts/{quote(artifact.name, safe='')}"
-    return {"name": artifact.name, "kind": artifact.kind, "bytes": artifact.bytes, "type": artifact.type, "url": url}
-
-
-def moment(at: float | None) -> str | None:
-    """A time as of RFC 3339, in UTC."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def flat(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options in sections (``{"scan": {"effort": …}}``) as the store takes them (``{"scan.effort": …}``)."""
-    found: dict[str, Any] = {}
-    for name, value in options.items():
-        if name in SECTIONS and isinstance(value, Mapping):
-            found.update({f"{name}.{one}": inner for one, inner in value.items()})
-        else:
-            found[name] = value
-    return found
-
-
-def nested(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The other way."""
-    found: dict[str, Any] = {}
-    for name, value in options.items():
-        section, _, leaf = name.partition(".")
-        if leaf and section in SECTIONS:
-            found.setdefault(section, {})[leaf] = value
-        else:
-            found[name] = value
-    return found

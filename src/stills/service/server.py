@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from stills.errors import OutputError, UsageError
+from stills.service.protocol import Protocol
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -69,6 +70,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Protocol,
                 lifespan="on",
                 log_config=None,
                 access_log=False,
