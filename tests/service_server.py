@@ -12,7 +12,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ import httpx
 import stills
 from service_samples import QUICK
 from stills.service.app import create_app, open_store
+from stills.service.context import Context
 from stills.service.jobs import JobStore
 from stills.service.server import Server, address_of, listen
 from stills.settings_model import Settings
@@ -88,9 +90,23 @@ class RunningServer(Client):
     store: JobStore
     server: Server
 
+    @property
+    def context(self) -> Context:
+        """What the routes work with."""
+        context: Context = self.server.config.app.state.context  # type: ignore[union-attr]
+        return context
+
     def with_token(self, token: str) -> Client:
         """Somebody else who asks it."""
         return Client(self.url, httpx.Client(base_url=self.url, headers=_bearer(token), timeout=LONG))
+
+
+def eventually(condition: Callable[[], Any]) -> None:
+    """Wait until ``condition`` holds, which others see to."""
+    until = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < until, condition
+        threading.Event().wait(0.02)
 
 
 @contextmanager
