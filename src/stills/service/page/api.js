@@ -13,7 +13,7 @@ export class ApiError extends Error {
     super(problem.detail || problem.title || `The service answered ${status}`);
     this.status = status;
     this.code = problem.code ?? "";
-    this.title = problem.title ?? "";
+    this.title = PLAIN[status] ?? problem.title ?? "";
     this.remedy = problem.remedy ?? null;
     this.retryAfter = problem.retryAfter ?? null;
   }
@@ -22,6 +22,13 @@ export class ApiError extends Error {
   get gone() { return this.status === 0; }
 }
 
+/** What people are told of a status, in place of HTTP's own words. */
+const PLAIN = {
+  400: "The service does not understand this", 401: "A token is needed", 403: "This token does not allow that", 404: "This is not there",
+  408: "That took too long", 409: "Not possible now", 413: "This is too large", 415: "The service does not take this", 422: "This was not accepted",
+  429: "Too much at once", 500: "Something went wrong in the service", 502: "The service does not answer", 503: "The service is busy",
+  504: "The service does not answer", 507: "The service has no room left",
+};
 const NOBODY = { title: "The service does not answer", detail: "It may have been stopped, or the connection is lost.",
   remedy: "See whether it runs, then try again.", code: "gone" };
 
@@ -125,12 +132,11 @@ export async function upload(path, form, { key, onProgress, signal }) {
     try { answer = JSON.parse(text); } catch { /* not JSON: a proxy's own page */ }
     if (status >= 200 && status < 300) { return answer; }
     if (status !== 401 || !(await newToken(sent))) {
-      throw status === 0 ? new ApiError(0, NOBODY) : new ApiError(status, { title: PLAIN[status], ...answer, retryAfter });
+      throw status === 0 ? new ApiError(0, NOBODY) : new ApiError(status, { ...answer, retryAfter });
     }
   }
 }
 
-const PLAIN = { 413: "The video is too large", 502: "The service does not answer", 504: "The service does not answer" };
 
 function post(address, form, { key, sent, onProgress, signal }) {
   return new Promise((resolve, reject) => {

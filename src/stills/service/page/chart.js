@@ -61,11 +61,11 @@ export function timeAxis({ duration, shots, signals, name, onMove, onPick }) {
   const marks = svg("g");
   chart.append(lines, head, marks);
   const range = el("input", { type: "range", class: "scrub", min: 0, max: duration, step: duration > 120 ? 0.5 : 0.1, value: 0, "aria-label": `Place in ${name}` });
-  const state = { picks: [], ranked: false };
+  const state = { picks: [], ranked: false, time: 0 };
 
   const move = (seconds, told = true) => {
-    const time = Math.min(Math.max(seconds, 0), duration);
-    range.value = time;
+    const time = state.time = Math.min(Math.max(seconds, 0), duration);
+    range.value = time; // rounded to its steps
     range.setAttribute("aria-valuetext", `${clock(time)}, ${valuesAt(given, signals, time).join(", ")}`);
     head.setAttribute("x1", at(time, duration));
     head.setAttribute("x2", at(time, duration));
@@ -83,10 +83,10 @@ export function timeAxis({ duration, shots, signals, name, onMove, onPick }) {
     lines.replaceChildren(...(picks.length <= 80 && given.length ? picks : []).map((pick) => svg("line", { class: "pick", x1: at(pick.time, duration), x2: at(pick.time, duration), y1: 22, y2: height })));
     const drawn = picks.map((pick, n) => mark(pick, n, ranked, duration, () => { move(pick.time); onPick(n); }));
     marks.replaceChildren(...(ranked ? drawn.reverse() : drawn)); // the best lies on top
-    move(Number(range.value));
+    move(state.time);
   };
   const ends = el("div", { class: "ends", "aria-hidden": "true" }, el("span", {}, "0:00"), el("span", {}, clock(duration, duration < 60 ? 1 : 0)));
-  return { element: el("div", { class: "axis" }, el("div", { class: "plot" }, chart), range, ends), setPicks, goTo: move, time: () => Number(range.value) };
+  return { element: el("div", { class: "axis" }, el("div", { class: "plot" }, chart), range, ends), setPicks, goTo: move, time: () => state.time };
 }
 
 function mark(pick, n, ranked, duration, go) {

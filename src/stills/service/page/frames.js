@@ -46,7 +46,7 @@ export function framesView(first) {
     next.replaceChildren(...runnersUp(view));
   };
   update(first);
-  return { element: el("div", {}, film, empty, grid, next), update };
+  return { element: el("div", {}, ...(recipe === "portrait" ? [empty, grid, film, next] : [film, empty, grid, next])), update };
 }
 
 const nameOf = (recipe, n) => (recipe === "portrait" ? ONE.portrait : `${ONE[recipe] ?? "Frame"} ${n + 1}`);
@@ -99,14 +99,14 @@ function scrub(view, film, ranked, onPick, now) {
       }
       const places = state.picks.map((pick) => pick.time);
       before.disabled = !places.some((at) => at < axisTime() - 0.001);
-      after.disabled = !places.some((at) => at > axisTime() + 0.051);
+      after.disabled = !places.some((at) => at > axisTime() + 0.001);
     },
   });
   const axisTime = () => axis?.time() ?? 0;
   const step = (way) => {
     const here = axisTime();
     const places = state.picks.map((pick) => pick.time).sort((a, b) => a - b);
-    const to = way > 0 ? places.find((at) => at > here + 0.051) : places.findLast((at) => at < here - 0.001);
+    const to = way > 0 ? places.find((at) => at > here + 0.001) : places.findLast((at) => at < here - 0.001);
     if (to !== undefined) { axis.goTo(to); }
   };
   film.append(el("div", { class: "scrub-top" }, place, el("div", { class: "scrub-words" }, time, near, values, el("div", { class: "buttons" }, before, after))), axis.element);
@@ -115,7 +115,7 @@ function scrub(view, film, ranked, onPick, now) {
       state.picks = picks;
       state.shown = null;
       axis.setPicks(picks, isRanked);
-      if (axisTime() === 0 && picks.length) { axis.goTo(isRanked ? picks[0].time : picks[0].time); }
+      if (axisTime() === 0 && picks.length) { axis.goTo(picks[0].time); }
     },
   };
 }

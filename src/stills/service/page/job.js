@@ -143,7 +143,7 @@ class JobPage {
     const left = progress.speed > 0 && stage === "scan" ? (progress.duration - progress.position) / progress.speed : 0;
     this.more.textContent = stage === "scan" && progress.duration > 0
       ? [`${clock(progress.position, 0)} of ${clock(progress.duration, 0)}`, progress.speed > 0 ? `${progress.speed.toFixed(1)} × real time` : "", left > 1 ? `about ${roughly(left)} left` : ""].filter(Boolean).join(" · ")
-      : stage === "queued" ? "Others are before it. You may close this page: it goes on, and stands in the list." : "";
+      : stage === "queued" ? "Others are before it." : "";
     document.title = `${percent(this.most)} ${this.job.name} – stills`;
     const told = `${words} ${stage === "scan" ? Math.floor(this.most * 4) * 25 : ""}`;
     if (told !== this.told) { this.told = told; announce(stage === "scan" ? `${words}, ${percent(this.most)}` : words); }
@@ -155,13 +155,14 @@ class JobPage {
     this.more = el("p", { class: "soft small" });
     this.bar = el("progress", { max: 1, "aria-label": "How far the job is" });
     this.card = el("section", { class: "card progress", "aria-label": "Progress" }, el("div", { class: "line" }, this.stage, this.share), this.bar, this.more);
-    this.body.replaceChildren(this.card);
+    this.body.replaceChildren(this.card, el("p", { class: "soft" }, "You may close this page: the job goes on, and stands in the list when you come back."));
   }
 
   // Its end
 
   ended(before) {
     this.linked(true);
+    performance.mark("stills-ended");
     this.card = null;
     const { job } = this;
     document.title = `${job.name} – stills`;

@@ -7,11 +7,11 @@ import { showProblem } from "./problem.js";
 import { label, roughly, size } from "./words.js";
 
 const TITLES = {
-  people: ["People", "The best frame of every person, and when each is on screen"],
-  thumbnails: ["Thumbnails", "The frames that make people look, with reasons"],
-  keyframes: ["Key frames", "Frames that differ from each other, the best of each"],
-  cast: ["Cast", "Screen time, who shares the screen, who is on the posters"],
-  portrait: ["Portrait", "The one best frame with a large face"],
+  people: ["People", "The best frame of each, and when they are on screen"],
+  thumbnails: ["Thumbnails", "Frames that make people look"],
+  keyframes: ["Key frames", "Frames that differ, the best of each"],
+  cast: ["Cast", "Screen time, and who is on the posters"],
+  portrait: ["Portrait", "The best frame with a large face"],
 };
 
 const state = { file: null, posters: [], recipes: [], recipe: "people", form: null, stop: null };

@@ -5,10 +5,10 @@ import { fieldsOf, same, withOption } from "./schema.js";
 import { label } from "./words.js";
 
 const FIRST = {
-  people: ["people.max_people", "people.min_screen_time", "people.per_person", "scan.effort"],
+  people: ["people.max_people", "people.min_screen_time", "scan.effort"],
   cast: ["cast.attributes", "people.max_people", "cast.annotate", "scan.effort"],
-  keyframes: ["keyframes.target", "keyframes.similarity", "keyframes.preset", "scan.effort"],
-  thumbnails: ["thumbnails.count", "thumbnails.aspect", "thumbnails.avoid_edges", "scan.effort"],
+  keyframes: ["keyframes.target", "keyframes.preset", "scan.effort"],
+  thumbnails: ["thumbnails.count", "thumbnails.aspect", "scan.effort"],
   portrait: ["portrait.min_face", "portrait.if_none", "portrait.effort"],
 };
 const HIDDEN = ["strict", "people.across_similarity"];
@@ -25,6 +25,15 @@ const NAMES = {
   "thumbnails.cover": "Cover picture counts, too", "thumbnails.preview": "Animated preview", "portrait.min_face": "Smallest face",
   "portrait.min_quality": "Least quality", "portrait.if_none": "If no face qualifies", "portrait.effort": "How closely to look",
   "scan.effort": "How closely to look", "output.format": "Kind of picture", "output.fit": "Size of pictures", "embeddings": "Keep face vectors with the job",
+};
+const HELP = {
+  "scan.effort": "Fast looks at fewer frames, exhaustive at all.", "portrait.effort": "Fast stops at the first good place.",
+  "people.max_people": "Those longest on screen.", "people.min_screen_time": "Leave out who is seen for less.",
+  "people.per_person": "The best ones, apart from each other.", "keyframes.target": "Or as many as differ.",
+  "keyframes.similarity": "0 to 1; 0.95 where nothing else is given.", "keyframes.preset": "A screen capture and medical pictures differ by less.",
+  "thumbnails.count": "1 to 100, the best first.", "thumbnails.aspect": "Such as 9:16 or 1:1; faces stay in it.",
+  "cast.attributes": "Nothing that is not named here. These are guesses of models from how faces look, not facts about anyone.",
+  "cast.annotate": "A box around every face, and who is on screen when.",
 };
 const SECTIONS = { output: "Pictures", people: "Who counts", cast: "Cast", scan: "Looking", keyframes: "Key frames", thumbnails: "Thumbnails", portrait: "Portrait" };
 
@@ -77,7 +86,8 @@ function control(field) {
 }
 
 function help(field, id) {
-  return field.schema.description ? el("p", { class: "soft small", id }, field.schema.description) : null;
+  const said = HELP[field.key] ?? field.schema.description;
+  return said ? el("p", { class: "soft small", id }, said) : null;
 }
 
 function wrap(field, input, read, extra = {}) {

@@ -86,7 +86,8 @@ function card(view, person) {
     el("div", { class: "still" },
       opener(pickPicture(view, best, `${name} at ${when(best)}`), name, () => show(items, 0)),
       el("div", { class: "line actions" }, el("span", { class: "soft small" }, when(best)), chooser(view, best, `the picture of ${name}`), downloader(view, best, `the picture of ${name}`)),
-      stills.length > 1 ? el("ul", { class: "strip" }, ...stills.slice(1).map((pick, n) => small(view, pick, `${name}, picture ${n + 2}`, () => show(items, n + 1)))) : null),
+      stills.length > 1 ? el("ul", { class: "strip" }, ...stills.slice(1).map((pick, n) => small(view, pick, `${name}, picture ${n + 2}`, () => show(items, n + 1)))) : null,
+      person.runners_up?.length ? el("div", { class: "next" }, el("h4", {}, "Next best frames"), el("ul", { class: "strip" }, ...person.runners_up.map((pick, n) => small(view, pick, `${name}, next best ${n + 1}`, () => show(items, stills.length + n))))) : null),
     el("div", { class: "about" },
       el("div", { class: "who" }, portraitOf(view, person), el("div", {}, el("h3", {}, dot(person), name), el("p", { class: "soft" }, el("strong", {}, length(person.screen_time)), ` on screen, ${percent(person.screen_share)} of the video`))),
       el("div", { class: "timeline" }, rail(person.spans, stills.filter((one) => one.time !== null).map((one) => [one.time, `best frame at ${when(one)}`]), view.document.shots ?? [], view.document.video.duration, { spoken: `${spoken(person)}. Best frame at ${when(best)}` }),
@@ -95,8 +96,7 @@ function card(view, person) {
       attributes(person),
       el("div", { class: "two" },
         el("section", { "aria-label": `Score of the best frame of ${name}` }, el("div", { class: "line head" }, el("h4", {}, "Score of the best frame"), el("b", {}, best.score.toFixed(2))), parts(best.reasons)),
-        el("section", { "aria-label": `${name} in numbers` }, el("dl", { class: "facts" }, ...facts.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)))))),
-      person.runners_up?.length ? el("div", {}, el("h4", {}, "Next best frames"), el("ul", { class: "strip" }, ...person.runners_up.map((pick, n) => small(view, pick, `${name}, next best ${n + 1}`, () => show(items, stills.length + n))))) : null));
+        el("section", { "aria-label": `${name} in numbers` }, el("dl", { class: "facts" }, ...facts.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value))))))));
 }
 
 function small(view, pick, words, open) {

@@ -80,13 +80,13 @@ export async function download(view, pick) {
 /** What the viewer needs of a pick. */
 export function viewed(view, pick, title) {
   return {
-    title, alt: `${title} at ${when(pick)}`, paths: pathsOf(view, pick, LARGE_WIDTH), size: sizeOf(view, pick), download: () => download(view, pick),
+    title, alt: `${title} at ${when(pick)}`, paths: pathsOf(view, pick, LARGE_WIDTH), size: sizeOf(view, pick), download: () => view.save(pick),
     words: () => [
       el("p", {}, el("strong", {}, when(pick)), pick.shot ? ` · shot ${pick.shot}` : ""),
       pick.reasons && Object.keys(pick.reasons).length ? el("p", {}, because(pick.reasons, view.document.settings?.weights)) : null,
       pick.reasons && Object.keys(pick.reasons).length ? el("p", { class: "soft small" }, `Score ${pick.score.toFixed(2)}`) : null,
       pick.reasons ? parts(pick.reasons) : null,
-      artifactOf(view, pick) ? null : el("p", { class: "soft small" }, "Not written at full size yet: “Save this selection” does that while the video is kept."),
+      
     ].filter(Boolean),
   };
 }
@@ -98,6 +98,6 @@ export function opener(inner, words, open) {
 
 /** A button that saves a pick. */
 export function downloader(view, pick, words) {
-  const button = el("button", { type: "button", class: "link", "aria-label": `Download ${words}`, on: { click: () => view.busy(button, () => download(view, pick)) } }, "Download");
+  const button = el("button", { type: "button", class: "link", "aria-label": `Download ${words}`, on: { click: () => view.busy(button, () => view.save(pick)) } }, "Download");
   return button;
 }

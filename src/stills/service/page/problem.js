@@ -27,12 +27,14 @@ export function showProblem(place, error, again = null, word = undefined) {
 }
 
 /** Whether the user says yes. */
-export function confirmed(title, words, yes) {
+export function confirmed(title, words, yes, no = "Keep", danger = yes === "Delete") {
   return new Promise((resolve) => {
     const dialog = byId("confirm-dialog");
     byId("confirm-title").textContent = title;
     byId("confirm-words").textContent = words;
     byId("confirm-yes").textContent = yes;
+    byId("confirm-no").textContent = no;
+    byId("confirm-yes").className = `button ${danger ? "danger" : "primary"}`;
     const end = (answer) => {
       byId("confirm-yes").removeEventListener("click", agree);
       byId("confirm-no").removeEventListener("click", refuse);

@@ -6,13 +6,14 @@ import { saveArchive, saveArtifact, saveZip, stem } from "./download.js";
 import { framesView } from "./frames.js";
 import { recipeTitle, recipes } from "./newjob.js";
 import { peopleView } from "./people.js";
-import { fileName, largest } from "./picks.js";
-import { problemBox, showProblem } from "./problem.js";
+import { download, fileName, largest } from "./picks.js";
+import { confirmed, problemBox, showProblem } from "./problem.js";
 import { same } from "./schema.js";
 import { canTune, howChosen, tunePanel } from "./tune.js";
 import { found } from "./words.js";
 
 const WAIT_MS = 70;
+const LEFT_WIDTH = 960; // what is kept of frames when the video goes
 
 /** The result of a job, in `place`. `shown` is the recipe to begin with; `onShow` hears which one is looked at. */
 export class Result {
@@ -27,6 +28,7 @@ export class Result {
   leave() {
     this.asking.abort();
     this.ask.cancel();
+    clearTimeout(this.retry);
     this.bar?.remove();
   }
 
@@ -96,6 +98,10 @@ export class Result {
       this.take(recipe, document, options, []);
     } catch (error) {
       if (mine.signal.aborted) { return; }
+      if (error.status === 429) { // the newest question is worth a wait
+        this.retry = setTimeout(() => { if (!mine.signal.aborted) { this.select(options); } }, (error.retryAfter ?? 1) * 1000);
+        return;
+      }
       showProblem(this.problem, error, error.gone ? () => this.select(options) : null);
       if (!this.view) { this.answer.replaceChildren(); }
     } finally {
@@ -111,7 +117,7 @@ export class Result {
     this.view = {
       job: this.job, recipe, document, signals: document.timeline ?? this.signals, indexed: this.indexed, own, chosen: this.chosen,
       artifacts: new Map(artifacts.flatMap((one) => [[one.name, one], [one.file ?? one.name, one]])),
-      choose: (pick, on) => this.choose(pick, on), busy: (button, run) => this.busy(button, run),
+      choose: (pick, on) => this.choose(pick, on), save: (pick) => this.downloadOne(pick), busy: (button, run) => this.busy(button, run),
     };
     if (first || !this.content) {
       this.content = recipe === "people" || recipe === "cast" ? peopleView(this.view) : framesView(this.view);
@@ -151,7 +157,7 @@ export class Result {
       el("div", {}, el("h3", {}, this.summary()), el("p", { class: "soft small" }, howChosen(recipe, document))),
       el("div", { class: "buttons" },
         written ? null : button("Save this selection", () => this.save()),
-        this.allPicks().length ? button("Download all", () => this.downloadAll(), "primary") : null,
+        this.allPicks().length ? button(this.allPicks().length > 1 || own ? "Download all" : "Download", () => this.downloadAll(), "primary") : null,
         own && json ? button("JSON", () => saveArtifact(this.job.id, json.name)) : null));
     this.head.querySelector("h3").id = "result-title";
   }
@@ -164,8 +170,32 @@ export class Result {
   }
 
   async downloadAll() {
-    if (this.view.own) { await saveArchive(this.job); return; }
-    await this.zip(this.allPicks());
+    if (this.view.own) { await saveArchive(this.job); } else if (await this.atFullSize()) { await this.zip(this.allPicks()); }
+  }
+
+  /** Have the shown pictures at full size, or the user's word that smaller ones will do. */
+  async atFullSize() {
+    if (this.view.own || this.view.artifacts.size > 0) { return true; }
+    try {
+      await this.save();
+      return true;
+    } catch (error) {
+      if (![409, 410, 422].includes(error.status)) { throw error; }
+      return confirmed("Only smaller pictures are left", `${error.message}. What is left is up to ${LEFT_WIDTH} pixels wide.`, "Download these", "Not now");
+    }
+  }
+
+  async downloadChosen() {
+    if (!(await this.atFullSize())) { return; }
+    const now = new Map(this.allPicks().map((pick) => [pick.pts, pick])); // with the files they have by now
+    await this.zip([...this.chosen.values()].map((pick) => now.get(pick.pts) ?? pick));
+  }
+
+  /** Save one picture. */
+  async downloadOne(pick) {
+    const shown = () => this.allPicks().find((one) => one.pts === pick.pts);
+    if (shown() && !(await this.atFullSize())) { return; }
+    await download(this.view, shown() ?? pick);
   }
 
   /** Save pictures as one zip; each by its own name. */
@@ -224,7 +254,7 @@ export class Result {
       for (const box of this.answer.querySelectorAll(".chooser input:checked")) { box.checked = false; }
       this.clearChosen();
     } } }, "Clear");
-    const get = el("button", { type: "button", class: "button primary", on: { click: () => this.busy(get, () => this.zip([...this.chosen.values()])) } }, "Download");
+    const get = el("button", { type: "button", class: "button primary", on: { click: () => this.busy(get, () => this.downloadChosen()) } }, "Download");
     this.bar.replaceChildren(el("p", { role: "status" }, `${number} chosen`), el("div", { class: "buttons" }, clear, get));
   }
 }

@@ -32,7 +32,7 @@ const CONTROLS = {
     toggle("thumbnails.avoid_edges", "Skip opening and credits", (d) => d.settings.avoid_edges ?? false),
   ],
   portrait: [
-    slider("portrait.min_face", "Smallest face", 3, 60, 1, (d) => parseFloat(d.settings.min_face) || 12, (n) => `${n} % of the height`),
+    slider("portrait.min_face", "Smallest face", 3, 60, 1, (d) => parseFloat(d.settings.min_face) || 12, (n) => `${n} % of the shorter side`),
     slider("portrait.min_quality", "Least quality", 0, 1, 0.05, (d) => d.settings.min_quality ?? 0.5, share),
     slider("portrait.prefer.smile", "A smile", -1, 1, 0.1, (d) => d.settings.prefer?.smile ?? 0, wish),
     slider("portrait.prefer.alone", "Alone in the picture", -1, 1, 0.1, (d) => d.settings.prefer?.alone ?? 0, wish),
@@ -63,7 +63,7 @@ export function tunePanel(recipe, document_, options, { onChange, onReset }) {
     else { rows.push(one.toggle ? toggleRow(one, document_, () => now, change) : sliderRow(one, document_, () => now, change)); }
   }
   const element = el("section", { class: "card tune", "aria-label": "Change the selection" },
-    el("div", { class: "sliders" }, ...rows.map((row) => row.node)), el("div", { class: "line" }, said, reset));
+    el("div", { class: "line" }, el("h3", {}, "Change the selection"), said, reset), el("div", { class: "sliders" }, ...rows.map((row) => row.node)));
   rows.find((row) => row.ready)?.ready(rows);
   return { element, settle(words) { said.textContent = words; }, changed(is) { reset.disabled = !is; } };
 }
