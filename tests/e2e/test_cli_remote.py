@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import stills
@@ -15,6 +16,7 @@ from command import Running, leftovers
 from films import empty_film, face_film
 from service_server import RunningServer, serving
 from stills.cli import main
+from stills.cli.remote import Server
 
 pytestmark = pytest.mark.slow
 
@@ -204,6 +206,36 @@ def test_settings_may_name_the_server(
     assert main(["--remote", "none", "people", *call]) == 0
     assert "would scan" in capsys.readouterr().out
     assert main(["probe", str(films / "film.mp4")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://stills.example.org", True),
+        ("http://10.0.0.7:8000", True),
+        ("https://stills.example.org", False),
+        ("http://localhost:8000", False),
+        ("http://127.0.0.1:8000", False),
+        ("http://[::1]:8000", False),
+    ],
+)
+def test_a_token_that_others_can_read_is_said(
+    films: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, url: str, told: bool
+) -> None:
+    def nobody(server: Server) -> stills.Client:
+        return stills.Client(server.url, server.token, transport=httpx.MockTransport(lambda _: httpx.Response(403)))
+
+    monkeypatch.setattr(Server, "client", nobody)
+    monkeypatch.setenv("STILLS_REMOTE_TOKEN", TOKEN)
+    assert main(["--remote", url, "people", str(films / "film.mp4")]) == 1
+    said = capsys.readouterr().err
+    assert ("unencrypted" in said) == told
+    assert TOKEN not in said
+
+
+def test_the_option_in_the_wrong_place_is_told_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["people", "film.mp4", "--remote", "http://127.0.0.1:8000"]) == 2
+    assert capsys.readouterr().err == "error: --remote goes before the command: stills --remote … people …\n"
 
 
 @pytest.mark.parametrize("token", ["", "somebody-else"])

@@ -136,8 +136,15 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
     return done if isinstance(done, int) else 0
 
 
+def _called(context: click.Context | None) -> str:
+    return "people" if context is None else context.command_path.removeprefix("stills ")
+
+
 def _usage(error: click.ClickException) -> int:
     context = getattr(error, "ctx", None)
+    if isinstance(error, click.NoSuchOption) and error.option_name in {"--remote", "--keep-remote"}:
+        report_error(f"{error.option_name} goes before the command: stills {error.option_name} … {_called(context)} …")
+        return error.exit_code
     command = context.command_path if context is not None else "stills"
     report_error(f"{error.format_message()} — {command} --help says more")
     return error.exit_code

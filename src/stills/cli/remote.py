@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from stills.cli.say import note
 from stills.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,8 +72,11 @@ def server_of(session: Session, recipe: str) -> Server | None:
         return None
     if context is not None:
         _check_flags(context, recipe, named=flag is not None)
-    _say_what_stays(session)
     token = session.settings.remote_token
+    if not session.quiet:
+        _say_what_stays(session.settings)
+        if token is not None:
+            _say_who_listens(url)
     return Server(url, None if token is None else token.get_secret_value(), keep)
 
 
@@ -120,10 +124,23 @@ def _sent_keys(recipe: str) -> frozenset[str]:
     return frozenset(key for key in KEYS if key.partition(".")[0] in sections or key in _ALSO)
 
 
-def _say_what_stays(session: Session) -> None:
+def _say_what_stays(settings: Settings) -> None:
     """Say which settings would change the result, and are not sent."""
-    from stills.cli.say import note
-
-    given = [f"scan.{name}" for name in _NOT_SENT if name in session.settings.scan.model_fields_set]
-    if given and not session.quiet:
+    given = [f"scan.{name}" for name in _NOT_SENT if name in settings.scan.model_fields_set]
+    if given:
         note(f"note: {', '.join(given)} of the settings: the server has its own")
+
+
+def _say_who_listens(url: str) -> None:
+    """Say that a token can be read on its way, where it can."""
+    import ipaddress
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost" or host.endswith(".localhost")
+    if parts.scheme.lower() == "http" and not here:
+        note(f"note: the token and the video go to {host} unencrypted; https:// would not let others read them")

@@ -211,7 +211,7 @@ class _Run:
             desk.names[path],
             made_here(document, path, desk.posters),
             lambda stage: client.fetch_into(job, document, stage, cancel=cancel),
-            total=len(document["files"]),
+            total=len(document.get("files") or ()),
             on_picture=on_picture,
         )
         return desk.tell(path, answer, files, desk.out / desk.names[path])
