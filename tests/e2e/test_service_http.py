@@ -112,7 +112,8 @@ def test_artifacts_can_be_had_in_parts(ask: Any, done: Any) -> None:
     first, last, open_end = part("bytes=0-9"), part("bytes=-10"), part("bytes=10-")
     size = picture["bytes"]
     assert (first.status_code, first.content) == (206, whole.content[:10])
-    assert (last.content, last.headers["content-range"]) == (whole.content[-10:], f"bytes {size - 10}-{size - 1}/{size}")
+    assert last.content == whole.content[-10:]
+    assert last.headers["content-range"] == f"bytes {size - 10}-{size - 1}/{size}"
     assert open_end.content == whole.content[10:]
     beyond = part(f"bytes={size}-")
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")

@@ -91,10 +91,10 @@ def create_app(settings: Settings, *, store: JobStore | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    problems.install(app)
-    for module in (routes_jobs, routes_results, routes_meta, legacy):
-        app.include_router(module.router)
-    app.include_router(page_router(settings))
+    routers = [routes_jobs.router, routes_results.router, routes_meta.router, legacy.router, page_router(settings)]
+    for router in routers:
+        app.include_router(router)
+    problems.install(app, [route for router in routers for route in router.routes])
     app.add_middleware(BasePath, base_path=settings.service.base_path)
     app.add_middleware(Bugs)
     guard(app, settings, tokens)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
-from stills.service.schemas import JobForm, JobRequest, Problem, SelectRequest
+from stills.service import examples, schemas
+from stills.service.problems import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from pydantic import BaseModel
 
     from stills.settings_model import Settings
 
@@ -26,7 +27,12 @@ TAGS = [
     {"name": "legacy", "description": "The endpoints of the thumbnail system."},
 ]
 _OPEN = frozenset({"/healthz", "/readyz"})
-_SENT: tuple[type[BaseModel], ...] = (JobForm, JobRequest, SelectRequest, Problem)
+_SENT: tuple[type[BaseModel], ...] = (
+    schemas.JobForm,
+    schemas.JobRequest,
+    schemas.SelectRequest,
+    schemas.Problem,
+)
 """Models that no route names: bodies that are read by ourselves, and problems."""
 
 
@@ -55,13 +61,14 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     parts = made.setdefault("components", {})
-    schemas = parts.setdefault("schemas", {})
+    known = parts.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
+        known.pop(name, None)
     for model in _SENT:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(schema.pop("$defs", {}))
-        schemas[model.__name__] = schema
+        known.update(schema.pop("$defs", {}))
+        known[model.__name__] = schema
+    _put_examples(made)
     parts["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "A token, where the service wants one."}
     }
@@ -69,3 +76,18 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
         for operation in operations.values():
             operation["security"] = [] if path in _OPEN else [{"bearer": []}]
     return made
+
+
+def _put_examples(made: dict[str, Any]) -> None:
+    """Put examples in as they are: FastAPI leaves out what is ``null`` in them, and so makes them wrong."""
+    for model in vars(schemas).values():
+        if isinstance(model, type) and issubclass(model, BaseModel) and model.__name__ in made["components"]["schemas"]:
+            extra = model.model_config.get("json_schema_extra")
+            if isinstance(extra, dict):
+                made["components"]["schemas"][model.__name__].update(extra)
+    for operations in made["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                problem = answer.get("content", {}).get(MEDIA_TYPE)
+                if problem is not None:
+                    problem["example"] = examples.problem(int(status))

@@ -18,7 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from stills.errors import (
     InputError,
@@ -171,8 +171,8 @@ def invalid(errors: Sequence[Mapping[str, Any]], status: int = 422) -> ProblemEr
     return ProblemError(status, f"{first['where']}: {first['what']}", errors=listed)
 
 
-def install(app: FastAPI) -> None:
-    """Have every error of ``app`` answered as a problem. The handlers are coroutines, so that no thread is needed."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Have every error of ``app``, which has ``routes``, answered as a problem, by coroutines: no thread is needed."""
 
     async def stills_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, StillsError)  # noqa: S101 - registered for it
@@ -190,7 +190,7 @@ def install(app: FastAPI) -> None:
         }.get(error.status_code, str(error.detail))
         headers = dict(error.headers or {})
         if error.status_code == 405:
-            headers["Allow"] = ", ".join(sorted(_methods(app, request)))
+            headers["Allow"] = ", ".join(sorted(_methods(routes, request)))
         return respond(ProblemError(error.status_code, said, headers=headers), request)
 
     async def of_validation(request: Request, error: Exception) -> Response:
@@ -203,10 +203,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, of_validation)
 
 
-def _methods(app: FastAPI, request: Request) -> set[str]:
+def _methods(routes: Sequence[BaseRoute], request: Request) -> set[str]:
     """All methods that are possible at the path of ``request``: each route knows only its own."""
     found: set[str] = set()
-    for route in app.routes:
+    for route in routes:
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
             found.update(getattr(route, "methods", None) or ())

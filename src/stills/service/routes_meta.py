@@ -116,6 +116,7 @@ def _disk(context: Context) -> str | None:
     "/metrics",
     operation_id="metrics",
     summary="Metrics for Prometheus",
+    response_class=Response,
     responses={
         200: {
             "description": "In the text format of Prometheus.",

@@ -60,6 +60,7 @@ async def get_result(request: Request, id: JobId, context: Service, caller: Read
     "/v1/jobs/{id}/artifacts/{name}",
     operation_id="getArtifact",
     summary="A file of the result",
+    response_class=Response,
     responses={
         200: {"description": "The file.", "headers": _ETAG, "content": {"*/*": _BINARY}},
         206: {"description": "The part of it that Range asks for.", "content": {"*/*": _BINARY}},
@@ -139,6 +140,7 @@ async def get_timeline(id: JobId, context: Service, caller: Reader) -> Response:
     "/v1/jobs/{id}/frames/{pts}.jpg",
     operation_id="getFrame",
     summary="A picture of a frame",
+    response_class=Response,
     responses={
         200: {
             "description": "A JPEG.",

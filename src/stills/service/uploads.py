@@ -33,7 +33,7 @@ READ = "stills.read"
 """In the scope of a request whose body was read to its end."""
 _FRAME_BYTES = 1024 * 1024
 """What a form may have beside its files."""
-_LINGER_S = 5.0
+LINGER_S = 5.0
 """How long what is still sent is read and thrown away after it was refused, so that the client hears why."""
 
 
@@ -199,7 +199,7 @@ class EarlyAnswer(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_S):
+            async with asyncio.timeout(LINGER_S):
                 while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
                     pass
         await send({"type": "http.response.body", "body": b"", "more_body": False})
