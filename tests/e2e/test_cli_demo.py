@@ -1,6 +1,7 @@
 """`stills demo`, as a stranger types it: a film is made, three recipes are asked about it, a report is written."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,19 @@ from stills.sample import SOURCES, source_bytes, sources_dir
 pytestmark = pytest.mark.slow
 
 
-def test_demo_finds_the_people_of_the_sample_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_finds_the_people_of_the_sample_film(
+    sample_film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    def make(path: Path) -> Path:  # what the real one made, once for all tests
+        made.append(path)
+        return Path(shutil.copy(sample_film, path))
+
+    monkeypatch.setattr("stills.sample.make_sample_film", make)
     out = tmp_path / "demo"
     assert main(["demo", "-o", str(out)]) == 0, capsys.readouterr().err
+    assert made == [out / "sample.mp4"]
     document = json.loads((out / "sample" / "people.json").read_text())
     assert (document["video"]["width"], document["video"]["height"]) == (1280, 720)
     assert document["video"]["duration"] == pytest.approx(25.16)
