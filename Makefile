@@ -4,8 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stills-setup
 DEMO   ?= demo
-# Tests in parallel: one worker a core, a file's tests together.
-PYTEST := $(BIN)/python -m pytest -n logical --dist loadfile
+# Tests in parallel, a file's together; tests/conftest.py says by how many workers and in which order.
+PYTEST := $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast lint format bench services models docs clean distclean
