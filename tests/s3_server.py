@@ -24,7 +24,7 @@ class S3Server:
         self.given = 0
         self.asked = 0
         self.refused: set[str] = set()
-        self.most: int | None = None  # bytes of answers to GET after which it falls silent
+        self.most: int | None = None  # bytes of answers to GET after which it falls silent to who asks for parts
         self._over = threading.Event()
         self._lock = threading.Lock()
         app: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
@@ -89,7 +89,7 @@ class S3Server:
                     if environ["REQUEST_METHOD"] == "HEAD"
                     else [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
                 )
-            if environ["REQUEST_METHOD"] == "GET" and self.most is not None and self.given > self.most:
+            if "HTTP_RANGE" in environ and self.most is not None and self.given > self.most:
                 self._over.wait()
             parts = list(app(environ, start_response))
             if environ["REQUEST_METHOD"] == "GET":

@@ -265,11 +265,11 @@ def test_short_of_time_it_gives_a_part_and_says_so(s3: S3Server, tmp_path: Path)
     film = long_film(tmp_path / "long.mp4", tmp_path, 20.0)
     s3.put("long", "long.mp4", film)
     s3.reset()
-    s3.most = (2 << 20) + len(film) // 12  # then the bucket falls silent: no machine gets to the end of it
+    s3.most = (2 << 20) + len(film) // 40  # then the bucket falls silent: no machine gets to the end of it
     event = {"bucket": "long", "key": "long.mp4", "effort": "exhaustive"}
     try:
         with deployed(environment(s3, STILLS_AWS__RESERVE="15"), wrapper=sealing() or ()) as function:
-            answer = ok(function.invoke(event, timeout=45.0))
+            answer = ok(function.invoke(event, timeout=35.0))
     finally:
         s3.go_on()
     assert answer["status"] == "partial"
@@ -284,7 +284,7 @@ def test_short_of_time_it_gives_a_part_and_says_so(s3: S3Server, tmp_path: Path)
     assert found["partial"] is True
     assert {one["code"] for one in found["fallbacks"]} >= {"effort-lowered"}
     with deployed(environment(s3, STILLS_AWS__RESERVE="15"), wrapper=sealing() or ()) as function:
-        assert ok(function.invoke(event, timeout=45.0))["repeated"]  # there is no more time than before
+        assert ok(function.invoke(event, timeout=35.0))["repeated"]  # there is no more time than before
         value = function.invoke({**event, "force": True}, timeout=10.0).value
         assert value["error"]["code"] == "timeout"  # less than is kept for pictures
     with deployed(environment(s3, STILLS_STRICT="true"), wrapper=sealing() or ()) as function:
