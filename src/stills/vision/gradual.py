@@ -134,8 +134,7 @@ class _Shots:
     def windows(self, seconds: float, step: float) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
         """Middle, first and last frame of windows of that length within one shot, ``step`` seconds apart."""
         times = self.times
-        grid = np.arange(times[0], times[-1] + _EPSILON, step)
-        middle = np.unique(np.searchsorted(times, grid).clip(0, len(times) - 1))
+        middle = _on_grid(times, step)
         half = seconds / 2 + _EPSILON
         first = np.searchsorted(times, times[middle] - half)
         last = np.searchsorted(times, times[middle] + half, side="right") - 1
@@ -146,6 +145,21 @@ class _Shots:
         """Covariances of the small pictures ``first`` with those at ``last``."""
         product = np.einsum("ij,ij->i", self.small[first], self.small[last])
         return np.asarray(product / self.small.shape[1], np.float32)
+
+
+def _on_grid(times: NDArray[np.float64], step: float) -> NDArray[np.intp]:
+    """The first of ``times`` (rising) at or after each point of a grid from the first to the last, ``step`` apart.
+
+    Points between two frames are not counted one by one: damaged or hostile files have gaps of years.
+    """
+    start = times[0]
+    step = (start + step) - start
+    point = np.floor((times - start) / step)  # of the last point that is not after it, but for rounding
+    point += start + (point + 1) * step <= times
+    point -= start + point * step > times
+    new = np.diff(point, prepend=-1.0) > 0
+    new[-1] |= start + (point[-1] + 1) * step < times[-1] + _EPSILON
+    return np.flatnonzero(new)
 
 
 def _still(shots: _Shots) -> Iterator[Gradual]:
