@@ -152,6 +152,32 @@ def test_another_question_is_answered_from_what_was_measured(ask: Any, done: Any
         assert ask("GET", f"{done['links']['self']}/frames/{pts}.jpg").status_code in {404, 422}
 
 
+def test_a_selection_can_be_saved(ask: Any, done: Any) -> None:
+    before = {one["name"] for one in ask("GET", done["links"]["self"]).json()["artifacts"]}
+    body = {"recipe": "portrait", "options": {}, "save": True}
+    saved = ask("POST", done["links"]["select"], json=body).json()["artifacts"]
+    assert {one["kind"] for one in saved} == {"other", "picture"}
+    assert before.isdisjoint(one["name"] for one in saved)
+    for one in saved:
+        assert len(ask("GET", one["url"]).content) == one["bytes"]
+    after = ask("GET", done["links"]["self"]).json()["artifacts"]
+    assert {one["name"] for one in after} == before | {one["name"] for one in saved}
+
+
+def test_posters_go_with_a_cast_job(server: RunningServer, described: Described, film: Path, tmp_path: Path) -> None:
+    from skimage.data import astronaut
+
+    poster = tmp_path / "poster.jpg"
+    Image.fromarray(astronaut()).save(poster)
+    files = [("file", ("film.mp4", film.read_bytes())), ("poster", ("../a.jpg", poster.read_bytes()))]
+    answer = described.check(server.client.post("/v1/jobs", files=files, data={"recipe": "cast"}))
+    job = server.finished(answer.json())
+    assert job["posters"] == ["a.jpg"]
+    assert server.client.get(job["links"]["result"]).json()["posters"]
+    refused = described.check(server.client.post("/v1/jobs", files=files, data={"recipe": "people"}))
+    assert refused.status_code == 422
+
+
 def test_what_is_left_out_or_wrong_in_a_selection_is_told(ask: Any, done: Any) -> None:
     def refused(**body: Any) -> tuple[int, str]:
         answer = ask("POST", done["links"]["select"], json=body)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import signal
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from stills.cli.run import EXIT_INTERRUPTED
 from stills.cli.say import line, note, report_error
 from stills.cli.session import Session
-from stills.errors import UsageError
+from stills.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from stills.service.jobs import JobStore
+    from stills.settings_model import Settings
 
 
 def run_service(session: Session) -> int:
@@ -21,7 +26,7 @@ def run_service(session: Session) -> int:
         StateError: The database cannot be used.
     """
     try:
-        from stills.service.app import create_app, open_store
+        from stills.service.app import create_app
         from stills.service.server import address_of, listen, serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "stills":
@@ -31,7 +36,7 @@ def run_service(session: Session) -> int:
     service = session.settings.service
     with closing(listen(service.host, service.port)) as listener:
         address = address_of(listener, service.base_path)
-        with closing(open_store(session.settings)) as store:
+        with closing(_opened(session.settings)) as store:
             app = create_app(session.settings, store=store)
             for fallback in store.fallbacks:
                 note(f"note: {fallback.message}")
@@ -43,3 +48,14 @@ def run_service(session: Session) -> int:
         report_error("interrupted; what was under way is done with the next start")
         return EXIT_INTERRUPTED
     return 0
+
+
+def _opened(settings: Settings) -> JobStore:
+    """The jobs. Raises ``OutputError`` with what to do about it here, and what the store raises."""
+    from stills.service.app import open_store
+
+    try:
+        return open_store(settings)
+    except OutputError as error:
+        error.remedy = "make it writable, or choose another folder with --data"
+        raise

@@ -19,6 +19,7 @@ JOB: dict[str, Any] = {
     "recipe": "thumbnails",
     "options": {"thumbnails": {"count": 1}},
     "name": "film.mp4",
+    "posters": [],
     "source": None,
     "created": "2026-11-30T12:00:00.000Z",
     "started": "2026-11-30T12:00:00.250Z",

@@ -66,6 +66,8 @@ class Pools:
         """Uploads and downloads: a piece at a time."""
         self.answers = Pool("answers", 2, 64)
         """Selections, pictures and time lines: sums, of which as many at once as make sense."""
+        self.saving = Pool("saving", 1, 16)
+        """Selections that are written: that may take seconds, and goes to the workers, too."""
         self.ahead = Pool("ahead", 1, 16)
         """What is likely to be asked next: where there is too much of it, it is left."""
         self.checks = Pool("checks", 4, 16)
@@ -73,5 +75,5 @@ class Pools:
 
     def close(self) -> None:
         """End all threads."""
-        for pool in (self.ahead, self.answers, self.files, self.store, self.checks):
+        for pool in (self.saving, self.ahead, self.answers, self.files, self.store, self.checks):
             pool.close()

@@ -53,6 +53,8 @@ _BODY: dict[str, Any] = {
     }
 }
 _LOCATION = {"Location": {"description": "The path of the job.", "schema": {"type": "string"}}}
+POSTER_BYTES = 20_000_000
+"""Most bytes of a poster."""
 FIELDS = frozenset({"recipe", "options", "webhook"})
 
 
@@ -90,7 +92,8 @@ async def create_job(request: Request, context: Service, caller: Changer, key: K
 
 
 async def _from_form(request: Request, context: Context, owner: str, key: str | None) -> Response:
-    files = {"file": FileRule(context.settings.service.upload_limit)}
+    most = context.store.limits.posters
+    files = {"file": FileRule(context.settings.service.upload_limit), "poster": FileRule(POSTER_BYTES, most)}
     form = await receive_form(request, context, files, FIELDS)
     try:
         if "file" not in form.files:
@@ -99,9 +102,11 @@ async def _from_form(request: Request, context: Context, owner: str, key: str | 
         fields: dict[str, Any] = {"recipe": form.fields.get("recipe") or "thumbnails", "options": options}
         asked = model_of({**fields, "source": "upload", "webhook": form.fields.get("webhook") or None}, JobRequest)
         file = form.files["file"][0]
+        posters = form.files.get("poster", [])
         new = NewJob(
             asked.recipe, flat(asked.options), file.name, upload=file.path, owner=owner, idempotency_key=key,
-            webhook=asked.webhook,
+            webhook=asked.webhook, posters=[one.path for one in posters],
+            poster_names=[one.name for one in posters],
         )  # fmt: skip
         check_addresses(context, new)
         return await add(context, new)

@@ -203,13 +203,18 @@ async def select(request: Request, id: JobId, context: Service, caller: Reader) 
     recipe, options = asked.recipe or job.recipe, flat(asked.options)
     if asked.save:
         check_scope(caller, "jobs")
-        raise ProblemError(422, "pictures of selections cannot be saved yet")
+        return await context.pools.saving.run(_saved, context, job, recipe, options)
     return await context.pools.answers.run(_answer, context, job, recipe, options)
 
 
 def _answer(context: Context, job: Job, recipe: str, options: dict[str, Any]) -> Response:
     answer = context.answers.select(job, recipe, options)
     return _selection(context, job, answer, ())
+
+
+def _saved(context: Context, job: Job, recipe: str, options: dict[str, Any]) -> Response:
+    artifacts = context.answers.save(job, recipe, options)
+    return _selection(context, job, context.answers.select(job, recipe, options), artifacts)
 
 
 def _selection(context: Context, job: Job, answer: Answer, artifacts: tuple[Artifact, ...]) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -115,6 +115,8 @@ class JobModel(Model):
     """Options that were given; all others are as GET /v1/recipes says."""
     name: str
     """What the client calls the video."""
+    posters: list[str]
+    """What the client calls the posters that it sent."""
     source: str | None
     """The address it comes from, without secrets; null for an upload."""
     created: str = Field(json_schema_extra={"format": "date-time"})
@@ -157,6 +159,9 @@ class JobRequest(Model):
     """Address that is told how the job ended, as far as the service allows it."""
 
 
+PosterFile = Annotated[bytes, Field(json_schema_extra={"format": "binary"})]
+
+
 class JobForm(Model):
     """A job for a video that is uploaded."""
 
@@ -168,6 +173,8 @@ class JobForm(Model):
     """Options, as GET /v1/recipes describes them: a JSON object as text."""
     webhook: str | None = None
     """Address that is told how the job ended, as far as the service allows it."""
+    poster: list[PosterFile] = []
+    """Pictures, for cast: who is on them?"""
 
 
 class SelectRequest(Model):

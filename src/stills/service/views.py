@@ -31,6 +31,7 @@ def job_json(job: Job, context: Context) -> dict[str, Any]:
         "recipe": job.recipe,
         "options": nested(job.options),
         "name": job.name,
+        "posters": list(job.posters),
         "source": job.source,
         "created": moment(job.created_at),
         "started": moment(job.started_at),
