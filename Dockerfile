@@ -2,7 +2,8 @@
 # The service: API and page.
 #
 #   docker build -t stills .
-#   docker run --rm -p 127.0.0.1:8000:8000 -v stills:/data stills
+#   TOKEN=$(openssl rand -hex 32)
+#   docker run --rm -p 127.0.0.1:8000:8000 -v stills:/data -e STILLS_SERVICE__TOKENS_TEXT="$TOKEN" stills
 #
 # compose.yaml has it with PostgreSQL, a Ray node, Prometheus and Grafana.
 

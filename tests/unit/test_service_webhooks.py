@@ -79,6 +79,11 @@ class Receiver:
         self._thread.join()
 
 
+@pytest.fixture(autouse=True)
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "_ASK_S", 0.02)
+
+
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     one = Receiver()
