@@ -66,23 +66,40 @@ WORDS = {
     "poster_distance": "by embedder; sface 0.525", "weights": "as measured", "prefer": "nothing",
     "keyframes.similarity": "0.95", "across_similarity": "as measured", "database": "OUT/.stills",
     "ray_address": "a local one", "at_once": "workers and one", "metrics_port": "none", "metrics_file": "none",
+    "serve database": "in --data",
 }  # fmt: skip
 """Defaults that the help says in words."""
+SECTIONS = {"serve": "service"}
+"""Sections of settings that are not called like their command."""
 
 
 @pytest.mark.parametrize(("name", "command"), all_commands())
 def test_the_defaults_in_the_help_are_those_of_the_settings(name: str, command: click.Command) -> None:
     settings = load_settings(env={})
     for option in command.params:
-        own = f"{name}.{option.name}"
+        own = f"{SECTIONS.get(name, name)}.{option.name}"
         key = own if own in KEYS else OPTIONS.get(option.name or "", "")
         if not isinstance(option, click.Option) or not key or option.name in {"strict", "all", "wait", "share"}:
             continue  # a flag that can only be given
         section, _, leaf = key.rpartition(".")
         value = getattr(getattr(settings, section), leaf) if section else getattr(settings, leaf)
+        if section == "service":
+            check_service_default(option, key, value)
+            continue
         said = f"{value:g}" if isinstance(value, float) else str(value)
-        assert option.show_default == WORDS.get(key, WORDS.get(leaf, said)), option.name
+        said = WORDS.get(f"{name} {leaf}", WORDS.get(key, WORDS.get(leaf, said)))
+        assert option.show_default == said, option.name
         assert option.default is None or option.default is not False, "a flag that is not given must not count"
+
+
+def check_service_default(option: click.Option, key: str, value: object) -> None:
+    """What the help says is a way to write the default, or a word for nothing."""
+    said = option.show_default
+    if value in (None, (), "", False):
+        assert said in {None, "none", "no", "its own"}, option.name
+    else:
+        given = load_settings(env={}, options={key: said})
+        assert getattr(given.service, key.rpartition(".")[2]) == value, option.name
 
 
 def test_defaults_in_words_are_true() -> None:

@@ -165,3 +165,36 @@ def test_a_face_size_in_pixels_does_not_depend_on_the_picture(pixels: int, width
 @given(percent=st.integers(0, 100), width=st.integers(1, 10000), height=st.integers(1, 10000))
 def test_a_share_is_of_the_shorter_side(percent: int, width: int, height: int) -> None:
     assert FaceSize.parse(f"{percent}%").pixels(width, height) == pytest.approx(percent / 100 * min(width, height))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("upload_limit", "2GB", 2_000_000_000), ("upload_limit", "1.5 GiB", 3 << 29), ("upload_limit", "300k", 300_000),
+        ("upload_limit", 12345, 12345), ("upload_limit", "7", 7), ("ttl", "24h", 86400.0), ("ttl", "90", 90.0),
+        ("ttl", "1.5m", 90.0), ("ttl", "15 min", 900.0), ("ttl", "7d", 604800.0), ("ttl", 30, 30.0),
+        ("cors", "https://App.example.org,http://localhost:3000", ("https://app.example.org", "http://localhost:3000")),
+        ("sources", "A.example.org., *.b.example:81", ("a.example.org", "*.b.example:81")),
+        ("sources", "HTTPS://x/", None), ("sources", "https://X.example/A/, s3://b/", ("https://x.example/A/", "s3://b/")),
+        ("base_path", "/a/b/", "/a/b"), ("base_path", "/", ""), ("base_path", "a", None), ("base_path", "/a?b", None),
+        ("upload_limit", "2 G B", None), ("upload_limit", "0", None), ("upload_limit", "-1MB", None),
+        ("ttl", "0s", None), ("ttl", "1w", None), ("ttl", "inf", None), ("cors", "*", None), ("cors", "https://x/y", None),
+        ("webhooks", "https://x/", None), ("port", 65536, None), ("hosts", "a/b", None),
+    ],
+)  # fmt: skip
+def test_settings_of_the_service_are_read_as_people_write_them(key: str, text: object, value: object) -> None:
+    if value is None:
+        with pytest.raises(SettingsError, match=key):
+            load_settings(env={}, options={f"service.{key}": text})
+        return
+    for settings in (
+        load_settings(env={}, options={f"service.{key}": text}),
+        load_settings(env={f"STILLS_SERVICE__{key.upper()}": str(text)}),
+    ):
+        assert getattr(settings.service, key) == value
+        assert getattr(change_settings(settings, quality=50).service, key) == value, "set again, it is another one"
+
+
+def test_a_service_takes_no_short_name_from_others() -> None:
+    assert (OPTIONS["at_once"], OPTIONS["upload_limit"]) == ("jobs.at_once", "service.upload_limit")
+    assert load_settings(env={}, options={"at_once": 3}, section="service").service.at_once == 3
