@@ -32,9 +32,9 @@ function filled(node, props, children) {
   return node;
 }
 
-/** Say something to screen readers; at once where it is `urgent`. */
-export function announce(words, urgent = false) {
-  const place = byId(urgent ? "assertive" : "polite");
+/** Say something to screen readers, in its turn. Problems say themselves, at once. */
+export function announce(words) {
+  const place = byId("polite");
   place.textContent = "";
   requestAnimationFrame(() => { place.textContent = words; });
 }

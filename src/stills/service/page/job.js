@@ -169,7 +169,6 @@ class JobPage {
     if (job.state === "done") { this.show(before); return; }
     const words = job.state === "cancelled" ? { title: "Stopped", message: "nothing was written", code: "cancelled", remedy: "Start it again with the same video." } : { title: "The job failed", ...job.error };
     this.body.replaceChildren(problemBox(words, () => { location.hash = ""; }, "All jobs"));
-    announce(`${words.title}. ${words.message}`, true);
   }
 
   async show(before) {

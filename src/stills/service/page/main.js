@@ -10,7 +10,7 @@ import { roughly } from "./words.js";
 
 const THEME = "stills-theme";
 
-function route() {
+function route(event) {
   const given = new URLSearchParams(location.hash.replace(/^#/, ""));
   const id = given.get("job");
   const home = byId("home");
@@ -23,7 +23,7 @@ function route() {
   } else {
     closeJob();
     byId("job").replaceChildren();
-    if (moved) { byId("main").focus({ preventScroll: true }); }
+    if (moved && event) { byId("main").focus({ preventScroll: true }); } // not when the page is opened
   }
   if (moved) { window.scrollTo(0, 0); }
 }
@@ -54,7 +54,7 @@ function start() {
   startList();
   const ready = startForm((job) => { location.hash = `job=${encodeURIComponent(job.id)}`; });
   window.addEventListener("hashchange", route);
-  ready.finally(route);
+  ready.finally(() => route());
 }
 
 start();

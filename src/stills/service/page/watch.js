@@ -5,6 +5,7 @@ import { pause } from "./dom.js";
 
 const SILENT_MS = 25000; // a comment comes every 15 s: a stream that is silent for longer is held back by a proxy
 const POLL_MS = 2000;
+const MOST_BROKEN = 2; // streams of which nothing came: this way leads nowhere
 const WAITS_MS = [500, 1000, 2000, 4000, 8000];
 
 export const ENDED = ["done", "failed", "cancelled"];
@@ -40,53 +41,53 @@ const mayPass = (error) => error instanceof ApiError && (error.gone || error.sta
  * service answers. Ends when `signal` is aborted; throws `ApiError` where asking again is in vain (the job is gone).
  */
 export async function watch(id, { onJob, onLink, signal }) {
-  const state = { last: null, ended: false, streams: true, silent: 0 };
+  const state = { last: null, ended: false, broken: 0 };
   const tell = (job) => { state.ended = ENDED.includes(job.state); onLink(true); onJob(job); };
   for (let failures = 0; !state.ended;) {
     try {
-      if (state.streams) {
-        await stream(id, state, tell, signal);
-        if (!state.ended) { tell(await getJson(jobPath(id), { signal })); await pause(WAITS_MS[0], signal); }
-      } else {
-        tell(await getJson(jobPath(id), { signal }));
-        if (!state.ended) { await pause(POLL_MS, signal); }
-      }
+      if (state.broken < MOST_BROKEN && !(await stream(id, state, tell, signal))) { state.broken += 1; }
+      if (state.ended) { return; }
+      tell(await getJson(jobPath(id), { signal }));
       failures = 0;
+      if (!state.ended) { await pause(state.broken < MOST_BROKEN ? WAITS_MS[0] : POLL_MS, signal); }
     } catch (error) {
       if (signal.aborted) { return; }
       if (!mayPass(error)) { throw error; }
       onLink(false);
-      const wait = Math.max(WAITS_MS[Math.min(failures++, WAITS_MS.length - 1)], (error.retryAfter ?? 0) * 1000);
+      state.broken = 0; // it was not the stream's fault
+      const wait = Math.max(WAITS_MS[Math.min(failures, WAITS_MS.length - 1)], (error.retryAfter ?? 0) * 1000);
+      failures += 1;
       await pause(wait, signal).catch(() => {});
       if (signal.aborted) { return; }
     }
   }
 }
 
-/** One stream of events, to its end; it goes on after the last event that was heard. */
+/** One stream of events, to its end, from the last one that was heard; whether anything came of it. */
 async function stream(id, state, tell, signal) {
   const own = new AbortController();
   const stop = () => own.abort(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
-  let timer = 0;
-  let cut = false;
+  let [timer, came] = [0, false];
   const heard = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => { cut = true; own.abort(); }, SILENT_MS);
+    timer = setTimeout(() => own.abort(), SILENT_MS);
   };
   try {
     heard();
     const headers = { Accept: "text/event-stream", ...(state.last === null ? {} : { "Last-Event-ID": state.last }) };
     const response = await request(jobPath(id, "/events"), { headers, signal: own.signal });
     for await (const event of events(response.body, heard)) {
+      came = true;
       state.last = event.id ?? state.last;
       tell(JSON.parse(event.data));
-      if (state.ended) { return; }
+      if (state.ended) { break; }
     }
+    return came;
   } catch (error) {
     if (signal.aborted) { throw signal.reason; }
-    if (cut) { state.streams = ++state.silent < 2; return; } // twice in a row: this way leads nowhere
-    throw error instanceof ApiError ? error : new ApiError(0, { title: "The connection was lost" });
+    if (error instanceof ApiError && !mayPass(error)) { throw error; }
+    return came; // cut off, or held back: the job is asked for, which tells whether anybody is there
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
