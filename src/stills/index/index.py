@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from stills.index.memo import Memo
 from stills.types import Fallback, ScanReport, Shot, VideoInfo
 
 
@@ -36,6 +37,9 @@ class Index:
     cover: Mapping[str, Any] | None = None
     source: str | None = field(default=None, repr=False)
     """The address that the video is read from, where ``video.path`` leaves out what is secret in it; never saved."""
+
+    memo: Memo | None = field(default=None, repr=False, compare=False)
+    """Where selections keep what they will want again; without one, nothing is kept. Never saved."""
 
     @property
     def place(self) -> str:

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stills.index.memo import remembered
+
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from stills.index.index import Index
 
 MAX_SAMPLES = 600
@@ -24,6 +28,8 @@ COLUMNS = ("time", *PEAKS, *MEANS)
 """Columns of ``frames`` that :func:`timeline` reads."""
 
 _DECIMALS = {"luma": 1}
+_SIZE = 32 * MAX_SAMPLES * len((*PEAKS, *MEANS))
+"""Bytes of memory that the values take, about."""
 
 
 def timeline(frames: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
@@ -61,7 +67,10 @@ def timeline(frames: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
 
 def index_timeline(index: Index) -> dict[str, Any]:
     """:func:`timeline` of an index's frames."""
-    table = index.frames
+    return remembered(index, "timeline", lambda: _timeline(index.frames), lambda _: _SIZE)
+
+
+def _timeline(table: pa.Table) -> dict[str, Any]:
     return timeline({name: table[name].to_numpy() for name in COLUMNS if name in table.column_names})
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stills.index.goodness import SIGNAL_COLUMNS, edge_factor, frame_parts, goodness
 from stills.index.index import Index
+from stills.index.memo import remembered
 from stills.select.presets import PresetRules
 from stills.select.similarity import HEIGHT, WIDTH, StillPairs, Views, views_of_hashes, views_of_thumbs
 
@@ -60,10 +61,64 @@ class Candidates:
         return len(self.pts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """All of the candidates that does not depend on weights, of the frames between a start and an end.
+
+    ``columns`` are those that scores are made of, ``kept`` the rows of them that are candidates.
+    """
+
+    pts: NDArray[np.int64]
+    time: NDArray[np.float64]
+    shot: NDArray[np.intp]
+    columns: Mapping[str, NDArray[Any]]
+    border: _Border
+    kept: NDArray[np.intp]
+    looks: pa.Table
+    by_hash: bool
+    spoiled: bool
+    dropped: Mapping[str, int]
+    views: Views | None
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes, about."""
+        views = self.views
+        arrays = () if views is None else (views.blocks, views.colors, views.thumbs)
+        return int(self.looks.nbytes) + 100 * len(self.pts) + sum(one.nbytes for one in arrays if one is not None)
+
+
 def find_candidates(
     index: Index, weights: Mapping[str, float], rules: PresetRules, start: float | None, end: float | None
 ) -> Candidates:
     """The candidates of ``index`` from ``start`` up to ``end`` (seconds); none where no frame lies there."""
+    pool = remembered(
+        index, ("candidates", rules, start, end), lambda: _pool(index, rules, start, end), lambda one: one.bytes
+    )
+    score = goodness(pool.columns, weights)
+    key = score * edge_factor(pool.border.seconds)
+    # Where a whole shot is near its cuts, the frame in the middle is farthest from both.
+    key = np.where(pool.border.near, pool.border.frames - 10.0 + 0.1 * key, key)
+    keep, views = pool.kept, pool.views
+    if views is None:
+        keep = _thinned(keep, pool.time, pool.shot, key)
+        looks = pool.looks.take(pa.array(np.searchsorted(pool.kept, keep)))
+        views = _views(looks, pool.shot[keep], pool.columns["flat"][keep], rules)
+    return Candidates(
+        pts=pool.pts[keep],
+        time=pool.time[keep],
+        shot=pool.shot[keep],
+        score=score[keep],
+        key=key[keep],
+        parts={name: values[keep] for name, values in frame_parts(pool.columns).items()},
+        views=views,
+        by_hash=pool.by_hash,
+        spoiled=pool.spoiled,
+        dropped=pool.dropped,
+    )
+
+
+def _pool(index: Index, rules: PresetRules, start: float | None, end: float | None) -> _Pool:
     time = _numbers(index.frames, "time", np.float64)
     shots = _Shots.of(index)
     inside = np.ones(len(time), np.bool_)
@@ -78,30 +133,26 @@ def find_candidates(
     columns = {name: _flags(frames, name) if name in _FLAGS else _numbers(frames, name) for name in SIGNAL_COLUMNS}
     shot = shots.at(time[rows])
     columns["in_transition"] |= shots.in_gradual(time[rows])
-    score = goodness(columns, weights)
     border = shots.border_distance(time, rows, shot, _margins(index, time))
-    keep, dropped = _allowed(columns, shot, border.near)
-    spoiled = not len(keep) and len(rows) > 0
+    kept, dropped = _allowed(columns, shot, border.near)
+    spoiled = not len(kept) and len(rows) > 0
     if spoiled:
-        keep, dropped = np.arange(len(rows)), {}
-    key = score * edge_factor(border.seconds)
-    # Where a whole shot is near its cuts, the frame in the middle is farthest from both.
-    key = np.where(border.near, border.frames - 10.0 + 0.1 * key, key)
-    if by_hash:
-        keep = _thinned(keep, time[rows], shot, key)
-    looks = index.frames.select(["time", "thumb", "colors", "hash"]).take(pa.array(rows[keep]))
-    views = _views(looks, shot[keep], columns["flat"][keep], rules)
-    return Candidates(
-        pts=_numbers(frames, "pts", np.int64)[keep],
-        time=time[rows[keep]],
-        shot=shot[keep],
-        score=score[keep],
-        key=key[keep],
-        parts={name: values[keep] for name, values in frame_parts(columns).items()},
-        views=views,
+        kept, dropped = np.arange(len(rows)), {}
+    looks = index.frames.select(["time", "thumb", "colors", "hash"]).take(pa.array(rows[kept]))
+    # Which of those that have no pictures are compared depends on how good they are.
+    views = None if by_hash else _views(looks, shot[kept], columns["flat"][kept], rules)
+    return _Pool(
+        pts=_numbers(frames, "pts", np.int64),
+        time=time[rows],
+        shot=shot,
+        columns=columns,
+        border=border,
+        kept=kept,
+        looks=looks if by_hash else looks.slice(0, 0),
         by_hash=by_hash,
         spoiled=spoiled,
         dropped=dropped,
+        views=views,
     )
 
 

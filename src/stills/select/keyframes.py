@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from stills.errors import NothingFoundError, UsageError
 from stills.index.goodness import WEIGHTS
 from stills.index.index import Index
+from stills.index.memo import remembered
 from stills.select.candidates import Candidates, find_candidates
 from stills.select.near import TOLD_APART, Groups, compare, group
 from stills.select.presets import DEFAULT_SIMILARITY, PRESETS, PresetRules
-from stills.select.ranking import Ranking, rank
+from stills.select.ranking import Ranker
 from stills.types import Fallback, KeyframesSelection, Pick, Preset
 
 
@@ -111,17 +112,16 @@ def select_keyframes(index: Index, options: KeyframesOptions | None = None) -> K
     candidates = find_candidates(index, o.all_weights, o.rules, o.start, o.end)
     if not len(candidates):
         raise _nothing(index, o)
-    compared = compare(candidates, window)
-    distinct = group(candidates, compared, similarity=TOLD_APART, window=window)
+    distinct = _distinct(index, candidates, window, o)
     threshold = DEFAULT_SIMILARITY if o.similarity is None else o.similarity
-    groups = (
-        distinct
-        if o.target is not None or threshold >= TOLD_APART
-        else group(candidates, compared, similarity=threshold, window=window)
-    )
-    ranking = _rank(index, candidates, groups, o)
+    if o.target is not None or threshold >= TOLD_APART:
+        groups, ranker = distinct.groups, distinct.ranker
+    else:
+        groups = group(candidates, compare(candidates, window), similarity=threshold, window=window)
+        ranker = _ranker(index, candidates, groups, o)
+    ranking = ranker.ranking(o.target)
     kept = groups.leaders[ranking.order]
-    fallbacks = _fallbacks(candidates, o, len(kept), len(distinct.leaders))
+    fallbacks = _fallbacks(candidates, o, len(kept), len(distinct.groups.leaders))
     picks = _picks(candidates, kept, 1.0 - ranking.similarity)
     used = float(ranking.similarity.max()) if o.target is not None else threshold
     dropped = {
@@ -135,7 +135,7 @@ def select_keyframes(index: Index, options: KeyframesOptions | None = None) -> K
         frames=tuple(sorted(picks, key=lambda pick: pick.time)),
         shots=index.shot_list(),
         similarity=round(used, 6),
-        distinct=len(distinct.leaders),
+        distinct=len(distinct.groups.leaders),
         settings=asdict(replace(o, weights=o.all_weights, window=window)),
         dropped={reason: count for reason, count in dropped.items() if count},
         fallbacks=fallbacks,
@@ -188,16 +188,40 @@ def _nothing(index: Index, o: KeyframesOptions) -> NothingFoundError:
     )
 
 
-def _rank(index: Index, candidates: Candidates, groups: Groups, o: KeyframesOptions) -> Ranking:
+@dataclass(frozen=True, slots=True)
+class _Distinct:
+    """The frames that can be told apart, and their order."""
+
+    groups: Groups
+    ranker: Ranker
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes, about."""
+        return self.groups.leader.nbytes + self.groups.leaders.nbytes + self.ranker.bytes
+
+
+def _distinct(index: Index, candidates: Candidates, window: float, o: KeyframesOptions) -> _Distinct:
+    """What all targets have in common, so that another one is answered from what was found out for the last."""
+
+    def make() -> _Distinct:
+        groups = group(candidates, compare(candidates, window), similarity=TOLD_APART, window=window)
+        return _Distinct(groups, _ranker(index, candidates, groups, o))
+
+    weights = tuple(sorted(o.all_weights.items()))
+    key = ("distinct", o.rules, window, o.start, o.end, weights, o.per_shot, o.min_gap)
+    return remembered(index, key, make, lambda one: one.bytes)
+
+
+def _ranker(index: Index, candidates: Candidates, groups: Groups, o: KeyframesOptions) -> Ranker:
     rows = groups.leaders
     shot = candidates.shot[rows]
-    return rank(
+    return Ranker(
         candidates.views.take(rows),
         candidates.time[rows],
         shot,
         candidates.score[rows],
         _lengths(index)[shot],
-        limit=o.target,
         per_shot=o.per_shot,
         min_gap=o.min_gap,
     )

@@ -62,6 +62,7 @@ class Spread:
         self._hash = c.hash[which]
         self._shot = c.shot[which]
         self._people, self._known = _shared_people(index, c, which)
+        self._likenesses: dict[int, _Likeness] = {}
 
     def choose(self, scores: NDArray[np.float64], tier: NDArray[np.int64], count: int, runners_up: int) -> list[int]:
         """Places of the chosen and, behind them, of the runners-up, each by what it adds.
@@ -110,14 +111,28 @@ class Spread:
 
     def _compare(self, one: int, bounds: Bounds) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Which finalists are near-duplicates of ``one`` (itself among them), and how alike each is, 0…1."""
-        picture = self._thumbs @ self._thumbs[one]
-        colors = self._colors @ self._colors[one]
-        bits = np.bitwise_count(self._hash ^ self._hash[one])
+        like = self._likenesses.get(one)
+        if like is None:  # each that is taken is asked for again with every wider bound
+            picture = self._thumbs @ self._thumbs[one]
+            colors = self._colors @ self._colors[one]
+            degree = np.clip(picture, 0.0, 1.0) * colors
+            like = _Likeness(picture, colors, np.bitwise_count(self._hash ^ self._hash[one]), degree)
+            self._likenesses[one] = like
         least = np.where((self._shot == self._shot[one]) & (self._shot >= 0), bounds.in_shot, bounds.picture)
         least = np.where(self._known & self._known[one] & ~self._people[one], bounds.others, least)
-        same = (colors >= bounds.colors) & ((picture >= least) | (bits <= bounds.bits))
+        same = (like.colors >= bounds.colors) & ((like.picture >= least) | (like.bits <= bounds.bits))
         same[one] = True
-        return same, np.clip(picture, 0.0, 1.0) * colors
+        return same, like.degree
+
+
+@dataclass(frozen=True, slots=True)
+class _Likeness:
+    """What one finalist has in common with all (m,)."""
+
+    picture: NDArray[np.float32]
+    colors: NDArray[np.float32]
+    bits: NDArray[np.uint8]
+    degree: NDArray[np.float32]
 
 
 def _shared_people(
