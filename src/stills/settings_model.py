@@ -101,6 +101,8 @@ class ScanSettings(Section):
     """What infers age, gender, ethnicity and emotion, where they are named."""
     resume: bool = True
     """Go on where an interrupted scan stopped, and use what was measured before."""
+    previews: int = Field(default=0, ge=0, le=65536)
+    """Small pictures of all frames that may be picked, kept with each video's index, in MB at most; 0 for none."""
     segment_seconds: float = Field(default=15.0, ge=2, le=3600)
     """Length of a piece of work, in seconds of video; what a crash costs."""
 
@@ -158,6 +160,8 @@ class JobsSettings(Section):
     """Work on one output folder together with other runs that share, too: several machines, one library."""
     lease: float = Field(default=60.0, ge=5, le=3600)
     """Seconds after which the work of a machine that no longer answers is given to another."""
+    gently: bool = False
+    """Have workers give way to everything else on the machine; `stills serve` does, so that it answers meanwhile."""
     settle: float = Field(default=5.0, ge=0, le=3600)
     """A file that changed less than so many seconds ago may still be copied, and is left for later."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)

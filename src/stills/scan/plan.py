@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stills.index.previews import PreviewPlan
 from stills.media.packets import PacketIndex
 from stills.scan.parameters import ScanParameters
 from stills.types import Layer, VideoInfo
@@ -69,7 +70,7 @@ class SegmentTask:
     """What a worker needs to know of a segment.
 
     ``spill`` is the folder for frames of likely picks, if any, ``hold_bytes`` the memory that those may take until the
-    segment ends.
+    segment ends. ``previews`` says which small pictures are kept of all that may be picked, if any.
     """
 
     path: str
@@ -81,6 +82,7 @@ class SegmentTask:
     threads: int = 1
     spill: str | None = None
     hold_bytes: int = 48 << 20
+    previews: PreviewPlan | None = None
 
 
 def plan_segments(video: VideoInfo, packets: PacketIndex, parameters: ScanParameters) -> list[Segment]:

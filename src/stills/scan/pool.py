@@ -23,6 +23,8 @@ def start_workers(settings: Settings, layers: Iterable[Layer] = ("faces",), budg
     """
     budget = budget or plan_memory(settings, layers)
     preload = (*PRELOAD, *PRELOAD_MODELS) if needs_models(layers) else PRELOAD
+    if settings.jobs.gently:
+        preload = ("stills.media.gently", *preload)
     return Pool(budget.workers, pool_limits(settings, budget), preload=preload).start()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stills.addresses import clean
 from stills.errors import CorruptVideoError, LimitError, MemoryLimitError
+from stills.index.previews import PreviewPlan
 from stills.index.store import IndexStore
 from stills.log import log_ids
 from stills.media.sandbox_tasks import Task, TaskResult
@@ -109,7 +110,8 @@ class SegmentRunner:
     ) -> Iterator[TaskResult]:
         index_folder = self.store.folder(work.content, work.parameters.to_json())
         spill = str(index_folder / "spill")
-        threads = self.settings.scan.threads
+        threads, room = self.settings.scan.threads, self.settings.scan.previews << 20
+        previews = PreviewPlan.of(index_folder, work.video, room) if room else None
         tasks = [
             Task(
                 key,
@@ -125,6 +127,7 @@ class SegmentRunner:
                         threads,
                         spill,
                         work.hold_bytes,
+                        previews,
                     ),
                 ),
                 work.video.path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from stills.index.previews import PreviewShelf, evenly
 from stills.index.schema import ATTRIBUTES, FACES, QUALITY_PARTS
 from stills.index.spill import write_spill
 from stills.index.store import SegmentRows
@@ -30,6 +31,9 @@ LEAST_INTERVAL = 0.08
 
 SETTLED = 2.0
 """Seconds after a change until looks become fewer; after twice as many they are as few as they get."""
+
+MEASURED_RATE = 3.0
+"""Frames a second that are measured in full, about. Of short videos more are candidates, so any frame may be one."""
 
 STRETCH = 2.0
 """Lengths of a segment after which its rows are finished though decoding goes on: where a container has no index, or a
@@ -88,6 +92,8 @@ class _Stretch:
         if self._faces is not None and close is not None:
             self._faces.moment = close.moment
         self._likely = LikelyPicks(hold, frame_bytes(task.video)) if signals and hold else None
+        self._previews = None if task.previews is None else PreviewShelf(task.previews, task.video)
+        self._any_frame = _candidate_rate(task.parameters, task.video.duration) > MEASURED_RATE
         self._next_look = self._last_look = float("-inf")
         self._last_change = 0.0
 
@@ -106,14 +112,17 @@ class _Stretch:
                 faces.picture_changed()
             if self._likely is not None:
                 self._likely.picture_changed(frame.time)
+        score = self._notes.score
         meant = self._close is None or self._close.start <= frame.pts < self._close.end
         if faces is not None and meant and (frame.time >= self._next_look or self._sparse):
             faces.look(frame)
             self._notes.analysed[-1] = True
             self._last_look = frame.time
             self._next_look = frame.time + _interval(parameters, frame.time - self._last_change)
-        if self._likely is not None and (score := self._notes.score) is not None:
+        if self._likely is not None and score is not None:
             self._likely.look(frame, score)
+        if self._previews is not None and (score is not None or self._any_frame or self._notes.analysed[-1]):
+            self._previews.add(frame)
 
     def finish(self, stats: DecodeStats) -> SegmentRows:
         """The rows; frames of likely picks go into the spill."""
@@ -131,6 +140,9 @@ class _Stretch:
             held = self._likely.among(likely_key_frames(task.video, frames, changes)) | held
         if task.spill is not None:
             write_spill(Path(task.spill), held)
+        face_rows = faces.rows if faces is not None else []
+        if self._previews is not None and len(times):
+            self._previews.write(_wanted(held, frames, face_rows), float(times[-1] - times[0]))
         said = {
             "layers": sorted(task.layers),
             "frames_decoded": stats.decoded or len(frames),
@@ -141,8 +153,15 @@ class _Stretch:
             "changes": [[c.kind, c.start, c.end, c.strength] for c in changes],
             "context": _context(thumbs, times),
         }
-        rows = face_table(faces.rows if faces is not None else [])
+        rows = face_table(face_rows)
         return SegmentRows(task.segment.number, frames, rows, said)
+
+
+def _wanted(held: Collection[int], frames: pa.Table, faces: list[FaceRow]) -> list[int]:
+    """The pts of all frames that a selection may pick: likely picks, candidates, then those with faces."""
+    candidates = frames.filter(frames["thumb"].is_valid())["pts"].to_pylist()
+    shown = list(dict.fromkeys(row.pts for row in sorted(faces, key=lambda row: -row.quality.value)))
+    return [*held, *(candidates[place] for place in evenly(len(candidates))), *shown]
 
 
 def frame_bytes(video: VideoInfo) -> int:

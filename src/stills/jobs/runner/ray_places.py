@@ -61,9 +61,9 @@ def check_places(places: Places, node: str) -> None:
 
 
 def without_spill(args: tuple[Any, ...], places: Places) -> tuple[Any, ...]:
-    """``args`` without a folder for decoded frames that is not shared: there they would stay, and nobody look."""
+    """``args`` without folders for frames that are not shared: there they would stay, and nobody look."""
     if places.spill is None or _folder(Path(places.spill[0])) != places.spill:
-        return tuple(replace(arg, spill=None) if isinstance(arg, SegmentTask) else arg for arg in args)
+        return tuple(replace(arg, spill=None, previews=None) if isinstance(arg, SegmentTask) else arg for arg in args)
     return args
 
 
