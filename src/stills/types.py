@@ -296,7 +296,10 @@ class PosterFace:
 
 @dataclass(frozen=True, slots=True)
 class Poster:
-    """A poster and whom it shows, the largest face first. ``error`` says why nothing could be read of it."""
+    """A poster and whom it shows, the largest face first. ``error`` says why nothing could be read of it.
+
+    ``source`` is where it is read from, where ``path`` says what it is called instead.
+    """
 
     path: str
     width: int
@@ -304,6 +307,7 @@ class Poster:
     faces: tuple[PosterFace, ...] = ()
     file: str | None = None
     error: str | None = None
+    source: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from databases import KINDS, elsewhere
 from service_samples import EMPTY, Service, do, files, service
 from stills.errors import FencedError, InputError, NothingFoundError, SettingsError, UsageError
 from stills.service.jobs import (
+    Artifact,
     BusyError,
     IdempotencyError,
     Job,
@@ -111,6 +112,48 @@ def test_what_is_wrong_with_a_job_is_said_and_its_upload_is_gone(made: Service, 
         store.add(made.job(**asked))
     assert files(made.data) == EMPTY
     assert store.list().jobs == []
+
+
+def test_posters_are_part_of_what_is_asked(made: Service) -> None:
+    store = made.open(posters=2)
+
+    def ask(*posters: bytes, recipe: str = "cast", key: str | None = "k") -> NewJob:
+        return made.job(recipe=recipe, posters=[made.upload(one) for one in posters], idempotency_key=key)
+
+    job = store.add(ask(b"a", b"b")).job
+    assert store.get(job.id).posters == ("poster 1", "poster 2")
+    assert store.folders.poster(job.id, 2).read_bytes() == b"b"
+    assert not store.add(ask(b"a", b"b")).created
+    with pytest.raises(IdempotencyError):
+        store.add(ask(b"a", b"c"))
+    for wrong, error in (
+        (ask(b"a", recipe="people", key=None), UsageError),
+        (ask(b"a", b"b", b"c", key=None), UsageError),
+        (ask(b"", key=None), InputError),
+    ):
+        with pytest.raises(error):
+            store.add(wrong)
+    store.erase(job.id)
+    assert files(made.data) == EMPTY
+
+
+def test_files_are_added_to_done_jobs_alone(made: Service) -> None:
+    store = made.open(pictures=1)
+    job = store.add(made.job()).job
+    more = [Artifact("person_01.jpg", f"saved/{n}/person_01.jpg", "picture", 3, "image/jpeg") for n in range(2)]
+    with pytest.raises(NoJobError):
+        store.add_artifacts(job, "saved", more)
+    do(store, claimed(store, store.begin_run("test")))
+    job = store.get(job.id)
+    now = store.add_artifacts(job, job.folder or "", more)
+    assert [one.name for one in now.artifacts[2:]] == ["person_01-2.jpg", "person_01-3.jpg"]
+    assert now.revision > job.revision
+    assert store.get(job.id) == now
+    with pytest.raises(UsageError, match="may have 5"):
+        store.add_artifacts(job, job.folder or "", more)
+    store.erase(job.id)
+    with pytest.raises(NoJobError):
+        store.add_artifacts(job, job.folder or "", more)
 
 
 def test_an_empty_upload_is_none(made: Service) -> None:

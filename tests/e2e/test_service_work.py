@@ -196,20 +196,59 @@ def test_pictures_are_as_wide_as_asked_and_no_frame_is_without_one(alone: Servic
         chosen = set(here.answers.select(job, "people").pts)
         every = here.answers.select(job, "keyframes", {"similarity": 1.0}).pts
         assert set(every) - chosen
-        rough = 0
-        for pts in every:
+        grid = [("keyframes", {"target": n}) for n in (1, 7, 40, 200)] + [("thumbnails", {"count": n}) for n in (1, 30)]
+        grid += [("keyframes", {"similarity": s}) for s in (0.3, 0.8, 0.99)] + [("people", {"per_person": 20})]
+        shown = set(every).union(*(here.answers.select(job, recipe, asked).pts for recipe, asked in grid))
+        assert shown > set(every) - {0}
+        for pts in sorted(shown):
             picture = here.answers.frame(job, pts, 200)
             assert size(picture.data) == (320, 180)
-            rough += picture.rough
-            assert not (picture.rough and pts in chosen)
+            assert not picture.rough, pts
         assert here.answers.frame(job, every[0], 200) == here.answers.frame(job, every[0], 320)
+
+
+def saved(
+    here: Replica, job: Job, recipe: str, options: dict[str, Any]
+) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+    """The JSON and the sizes of the pictures of a selection that is saved; all of it where the job says it is."""
+    before = here.store.get(job.id).artifacts
+    artifacts = here.answers.save(job, recipe, options)
+    now = here.store.get(job.id)
+    assert now.artifacts == (*before, *artifacts)
+    assert len({one.name for one in now.artifacts}) == len({one.file for one in now.artifacts}) == len(now.artifacts)
+    document = json.loads(here.store.artifact_path(now, artifacts[0]).read_text(encoding="utf-8"))
+    jsonschema.validate(document, schema_of(recipe))
+    home = artifacts[0].file.rpartition("/")[0]
+    assert sorted(document["files"]) == sorted(one.file.removeprefix(f"{home}/") for one in artifacts[1:])
+    return document, [size(here.store.artifact_path(now, one).read_bytes()) for one in artifacts[1:]]
+
+
+def test_selections_are_saved_as_they_were_kept_where_the_video_is_gone(alone: Service, films: dict[str, Path]) -> None:
+    with Replica(alone) as here:
+        job = here.tidied(here.store.add(alone.job(films["faces"])).job)
+        for _ in range(2):  # names are not taken twice
+            document, sizes = saved(here, job, "keyframes", {"similarity": 1.0, "fit": "64x36"})
+            assert len(sizes) == len(document["frames"]) > 5
+            assert set(sizes) <= {(640, 360), (480, 270)}
+            assert {one["code"] for one in document["fallbacks"]} >= {"small-pictures"}
+        document, sizes = saved(here, job, "people", {"per_person": 2})
+        assert [one["file"] for one in document["people"][0]["stills"]] == document["files"]
+        assert document["people"][0]["still"]["file"] == document["files"][0]
+        assert here.store.result_path(here.store.get(job.id)).name == "people.json"
+        here.store.erase(job.id)
+        with pytest.raises(NoJobError):
+            here.answers.save(job, "keyframes", {})
+        assert files(alone.data) == EMPTY
 
 
 def test_kept_videos_give_any_frame_as_it_is(alone: Service, films: dict[str, Path]) -> None:
     with Replica(alone, keep_sources=True) as here:
         job = here.ended(here.store.add(alone.job(films["faces"])).job)
-        for pts in here.answers.select(job, "keyframes", {"similarity": 1.0}).pts:
+        for pts in here.answers.select(job, "keyframes", {"similarity": 1.0}).pts[:5]:
             assert not here.answers.frame(job, pts).rough
+        document, sizes = saved(here, job, "keyframes", {"target": 3, "fit": "64x36"})
+        assert sizes == [(64, 36)] * len(document["frames"])
+        assert not {one["code"] for one in document["fallbacks"]} & {"small-pictures"}
         assert (here.store.folders.job(job.id) / "video").is_file()
         here.store.erase(job.id)
         assert until(lambda: files(alone.data) == EMPTY)
@@ -292,6 +331,34 @@ def test_a_job_goes_with_everything_when_its_time_is_over(made: Service, films: 
         until(lambda: files(made.data) == EMPTY)
         with pytest.raises(NoJobError):
             here.store.get(job.id)
+
+
+def test_posters_are_matched_named_and_erased(alone: Service, films: dict[str, Path], tmp_path: Path) -> None:
+    with Replica(alone) as here:
+        job = here.tidied(here.store.add(alone.job(films["faces"])).job)
+        face = tmp_path / "face.jpg"
+        face.write_bytes(here.answers.frame(job, here.answers.select(job, "people").pts[0]).data)
+        new = alone.job(
+            films["faces"],
+            recipe="cast",
+            posters=[alone.upload(face), alone.upload(b"no picture at all")],
+            poster_names=["../../Poster of it.jpg", "torn.png"],
+        )
+        cast = here.store.add(new).job
+        assert cast.posters == ("../../Poster of it.jpg", "torn.png")
+        cast = here.tidied(cast)
+        document = here.answers.result(cast)
+        jsonschema.validate(document, schema_of("cast"))
+        shown, torn = document["posters"]
+        assert (shown["path"], torn["path"]) == cast.posters
+        assert [one["person"] for one in shown["faces"]] == [document["people"][0]["id"]]
+        assert torn["error"]
+        assert str(alone.data) not in json.dumps(document)
+        assert [one.name for one in cast.artifacts if "poster" in one.name] == ["poster_1.jpg"]
+        assert not (here.store.folders.job(cast.id) / "posters").exists()
+        for one in (job, cast):
+            here.store.erase(one.id)
+        assert files(alone.data) == EMPTY
 
 
 def test_one_owners_second_upload_is_answered_from_the_index_anothers_is_not(

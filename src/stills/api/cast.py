@@ -74,7 +74,7 @@ class CastResult(Result[CastSelection]):
         def marked(poster: Poster) -> NDArray[Any] | None:
             if poster.error is not None:
                 return None
-            rgb = saving.scanner.picture_rgb(poster.path, longest=LONGEST_POSTER, cancel=saving.cancel)
+            rgb = saving.scanner.picture_rgb(poster.source or poster.path, longest=LONGEST_POSTER, cancel=saving.cancel)
             return annotated_poster(rgb, poster)
 
         plan = None

@@ -33,6 +33,8 @@ class JobRow(Base):
     address: Mapped[str | None] = mapped_column(PathText)
     """The address as it is; gone once it is not needed any more."""
     has_source: Mapped[bool] = mapped_column(Boolean)
+    posters: Mapped[Any] = mapped_column(Json)
+    """What the client calls the posters that came with it."""
     webhook: Mapped[str | None] = mapped_column(PathText)
     key: Mapped[str | None] = mapped_column(String(255))
     """The client's idempotency key, and ``fingerprint`` what was asked with it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +29,16 @@ class Asked:
     id: str
     new: NewJob
     fingerprint: str
+    posters: Sequence[str]
     day: str
 
 
-def fingerprint(new: NewJob, content: str | None) -> str:
-    """What is asked, as a short key: where it is the same, so is what a client said."""
-    what = [new.recipe, _plain(new.options), new.name, new.address, content, new.webhook]
+def fingerprint(new: NewJob, content: str | None, posters: Sequence[tuple[str, str]]) -> str:
+    """What is asked, as a short key: where it is the same, so is what a client said.
+
+    ``content`` is that of the upload, ``posters`` their names and contents.
+    """
+    what = [new.recipe, _plain(new.options), new.name, new.address, content, list(posters), new.webhook]
     text = json.dumps(what, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=24).hexdigest()
 
@@ -66,6 +70,7 @@ def add(at: Session, asked: Asked, limits: JobLimits) -> Added:
         "source": None if new.address is None else public_name(new.address),
         "address": new.address,
         "has_source": True,
+        "posters": [name[:_NAME] for name in asked.posters],
         "webhook": new.webhook,
         "key": new.idempotency_key,
         "fingerprint": asked.fingerprint,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stills.errors import CorruptVideoError, InputError, StillsError, UsageError
+from stills.errors import CorruptVideoError, InputError, NothingFoundError, StillsError, UsageError
 from stills.files import atomic_write, ensure_folder
+from stills.index.memo import Memo
+from stills.index.previews import Previews
 from stills.index.store import IndexStore
+from stills.service.jobs import previews, saving
 from stills.service.jobs.asking import ask, named, picks_of
 from stills.service.jobs.errors import NoPictureError, NotReadyError
 from stills.service.jobs.options import check_count, check_options
 from stills.service.jobs.place import FRAMES, VIDEO
-from stills.service.jobs.types import Answer, FramePicture, Job
+from stills.service.jobs.types import Answer, Artifact, FramePicture, Job
 from stills.types import COVER_PTS
 
 if TYPE_CHECKING:
@@ -31,6 +35,13 @@ IDLE_S = 600.0
 """Seconds after which an index that nobody asked anything goes out of memory."""
 KEPT_ANSWERS = 64
 """Answers that are kept in memory: sliders go back and forth."""
+MEMO_BYTES = 96 << 20
+"""Memory for what selections found out and will want again, of all indexes together; a film of 30 minutes takes 16 MB.
+"""
+
+
+_FIRST: tuple[tuple[str, Mapping[str, Any]], ...] = (("keyframes", {}), ("people", {}), ("thumbnails", {}))
+"""What is asked beforehand."""
 
 
 @dataclass(slots=True)
@@ -38,6 +49,7 @@ class _Loaded:
     index: Index
     used: float
     answers: OrderedDict[str, Answer]
+    previews: Previews
     timeline: Mapping[str, Any] | None = None
 
 
@@ -58,11 +70,14 @@ class Answers:
         self._loading: dict[str, threading.Lock] = {}
 
     def prepare(self, job: Job) -> None:
-        """Have the job's index in memory, so that the first question is answered as soon as later ones.
+        """Have the job's index in memory, and what selections begin with: the first question is answered as later ones.
 
         Raises ``NotReadyError``.
         """
         self._load(job)
+        for recipe, options in _FIRST:
+            with contextlib.suppress(UsageError, NothingFoundError):  # its own answer will say it
+                self.select(job, recipe, options)
 
     def select(self, job: Job, recipe: str, options: Mapping[str, Any] | None = None) -> Answer:
         """Ask a recipe, the job's or another one, with other options; nothing is decoded.
@@ -86,6 +101,7 @@ class Answers:
                 loaded.answers.move_to_end(key)
                 return known
         document = ask(recipe, loaded.index, chosen).to_json()
+        self._forget_memos(loaded)
         pts = picks_of(document)
         check_count(len(pts), 10 * self._store.limits.pictures)
         answer = Answer(recipe, document, pts)
@@ -94,6 +110,48 @@ class Answers:
             while len(loaded.answers) > KEPT_ANSWERS:
                 loaded.answers.popitem(last=False)
         return answer
+
+    def save(self, job: Job, recipe: str, options: Mapping[str, Any] | None = None) -> tuple[Artifact, ...]:
+        """Write the pictures of a selection as files of the job; those files, with the selection's JSON.
+
+        They are as a job of their own would write them where the video is kept. Else they are as they were kept of it,
+        and the document says so (``small-pictures``): options of pictures change nothing then.
+
+        Raises what :meth:`select` raises, ``NoJobError``, ``NoPictureError`` where no picture is left at all,
+        ``UsageError`` where there are too many.
+        """
+        answer = self.select(job, recipe, options)
+        check_count(len(answer.pts), self._store.limits.pictures)
+        folder = saving.saved_folder(self._store.folders, job)
+        try:
+            files = self._save_full(job, recipe, options or {}, folder)
+            if files is None:
+                files = saving.write_kept(folder, answer, lambda pts: self._kept(job, pts))
+            found = saving.saved_artifacts(self._store.folders, job, folder, files)
+            now = self._store.add_artifacts(job, saving.folder_of(job), found)
+        except BaseException:
+            saving.discard(folder)
+            raise
+        return now.artifacts[-len(found) :]
+
+    def _save_full(self, job: Job, recipe: str, options: Mapping[str, Any], folder: Path) -> list[Path] | None:
+        """The selection written from the job's video; ``None`` where that is gone, or nobody is here to decode it."""
+        file = self._store.folders.job(job.id) / VIDEO
+        if self._runner is None or not file.is_file():
+            return None
+        index = named(self._load(job).index, job.name, str(file))
+        chosen = check_options(recipe, options, self._settings)
+        cache = self._store.folders.cache(job.owner)
+        chosen = chosen.model_copy(update={"embeddings": True, "cache_dir": cache})
+        with self._runner.crew.scanner(chosen) as scanner:
+            return ask(recipe, index, chosen, scanner=scanner).save(folder.parent, name=folder.name)
+
+    def _kept(self, job: Job, pts: int) -> bytes:
+        """The largest picture that was kept of a frame."""
+        picture = self.frame(job, pts, previews.WIDTHS[-1])
+        if picture.rough:
+            raise NoPictureError(f"no picture of the frame at pts {pts} is left", path=job.name)
+        return picture.data
 
     def timeline(self, job: Job) -> Mapping[str, Any]:
         """The signals of the video, a few hundred samples of each. Raises ``NotReadyError``."""
@@ -114,9 +172,8 @@ class Answers:
 
         Raises ``NotReadyError``; ``NoPictureError`` where there is no such frame, or no picture of it any more.
         """
-        from stills.service.jobs import previews
-
-        index = self._load(job).index
+        loaded = self._load(job)
+        index = loaded.index
         wide = previews.width_for(width)
         if not _has(index, pts):
             raise NoPictureError(f"there is no frame at pts {pts}", path=job.name)
@@ -131,6 +188,8 @@ class Answers:
             self._keep(file, data)
         if data is None:  # the video is gone: as wide as it was kept, or as it was looked at
             data = _read(kept)
+        if data is None and (seen := loaded.previews.get(pts)) is not None:
+            data = previews.narrower(seen, wide)
         if data is not None:
             return FramePicture(data)
         rough = previews.rough_picture(index, pts, min(wide, previews.KEPT_WIDTH))
@@ -140,8 +199,6 @@ class Answers:
 
     def _decode(self, job: Job, index: Index, pts: int, width: int) -> bytes | None:
         """The frame from the job's video, where that is still here and somebody is here to decode it."""
-        from stills.service.jobs import previews
-
         file = self._store.folders.job(job.id) / VIDEO
         if self._runner is None or not file.is_file():
             return None
@@ -190,12 +247,36 @@ class Answers:
         index = IndexStore(self._store.folders.cache(job.owner)).load(job.content or "", job.parameters or {})
         if index is None:
             raise NotReadyError("the job's index is gone", path=job.name, remedy="ask for this in a new job")
-        return _Loaded(named(index, job.name, None), time.monotonic(), OrderedDict())
+        one_blas_thread()
+        index = replace(named(index, job.name, None), memo=Memo(MEMO_BYTES))
+        return _Loaded(index, time.monotonic(), OrderedDict(), Previews(index.folder))
+
+    def _forget_memos(self, asked: _Loaded) -> None:
+        """Make room where all indexes' memos together take too much: those longest not asked are forgotten first."""
+        with self._lock:
+            others = sorted((one for one in self._loaded.values() if one is not asked), key=lambda one: one.used)
+            memos = [one.index.memo for one in (*others, asked) if one.index.memo is not None]
+        for memo in memos:
+            if sum(one.bytes for one in memos) <= MEMO_BYTES:
+                return
+            memo.clear()
 
     def _forget_idle(self) -> None:
         before = time.monotonic() - IDLE_S
         for job in [job for job, loaded in self._loaded.items() if loaded.used < before]:
             del self._loaded[job]
+
+
+def one_blas_thread() -> None:
+    """Have matrix products made in the threads that ask for them, from now on in this process.
+
+    OpenBLAS' own threads wait for each other in busy loops: with workers on all cores, what takes 70 ms took up to a
+    second with them.
+    """
+    import numpy as np  # noqa: F401 - what is limited has to be loaded
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="blas")
 
 
 def _has(index: Index, pts: int) -> bool:

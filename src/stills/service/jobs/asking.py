@@ -34,12 +34,33 @@ def ask(
     *,
     scanner: Scanner | None = None,
     cancel: CancelToken | None = None,
+    posters: Mapping[str, str] | None = None,
 ) -> Result[Any]:
-    """The answer of ``recipe``; from an index nothing is decoded. Raises what the recipe raises."""
+    """The answer of ``recipe``; from an index nothing is decoded. Raises what the recipe raises.
+
+    ``posters`` maps files to what clients call them, for recipes that look at some.
+    """
     name = recipe_named(recipe).name
     function = getattr(importlib.import_module(f"stills.api.{name}"), name)
-    result: Result[Any] = function(index, settings=settings, scanner=scanner, cancel=cancel)
-    return result
+    more = {"posters": tuple(posters)} if posters else {}
+    result: Result[Any] = function(index, settings=settings, scanner=scanner, cancel=cancel, **more)
+    return with_poster_names(result, posters) if posters else result
+
+
+def with_poster_names(result: Result[Any], names: Mapping[str, str]) -> Result[Any]:
+    """``result`` with posters called as clients call them; where they are is known to those who read them alone."""
+
+    def public(text: str) -> str:
+        for path in sorted(names, key=len, reverse=True):  # …/1 begins …/10
+            text = text.replace(path, names[path])
+        return text
+
+    posters = tuple(
+        replace(one, path=names[one.path], source=one.path, error=None if one.error is None else public(one.error))
+        for one in result.selection.posters
+    )
+    said = tuple(replace(one, message=public(one.message)) for one in result.fallbacks)
+    return replace(result, selection=replace(result.selection, posters=posters), fallbacks=said)
 
 
 def named(index: Index, name: str, place: str | None) -> Index:
@@ -81,13 +102,17 @@ def spilled(index: Index) -> tuple[int, ...]:
     return tuple(sorted(int(stem) for stem in stems if stem.lstrip("-").isdigit()))
 
 
-def _pts(value: Any) -> Iterator[int]:
-    if isinstance(value, Mapping):
-        if isinstance(value.get("pts"), int) and "score" in value:
-            yield value["pts"]
-        for one in value.values():
-            yield from _pts(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            if not isinstance(one, int | float | str):
-                yield from _pts(one)
+_NO_PICKS = frozenset({"timeline", "reasons", "settings", "models", "shots", "scan", "video", "bbox", "faces"})
+"""Parts of documents in which there are no frames: they may be long."""
+
+
+def _pts(document: Any) -> Iterator[int]:
+    left = [document]
+    while left:
+        value = left.pop()
+        if isinstance(value, Mapping):
+            if "score" in value and isinstance(pts := value.get("pts"), int):
+                yield pts
+            left += [one for name, one in value.items() if name not in _NO_PICKS and isinstance(one, Mapping | list)]
+        else:
+            left += [one for one in value if isinstance(one, Mapping | list)]

@@ -58,8 +58,9 @@ class Crew:
         with self._lock:
             if self._shared is None:
                 try:
-                    runner = open_runner(self._settings, ALL_LAYERS)
-                    self._shared = SharedWorkers(runner, self._settings, ALL_LAYERS)
+                    jobs = self._settings.jobs.model_copy(update={"gently": True})
+                    settings = self._settings.model_copy(update={"jobs": jobs})
+                    self._shared = SharedWorkers(open_runner(settings, ALL_LAYERS), settings, ALL_LAYERS)
                 except StillsError as error:
                     self.problem = str(error)
                     raise

@@ -17,7 +17,7 @@ from stills.errors import StillsError
 from stills.jobs.store.runs import lock_library
 from stills.jobs.store.service_tables import JobRow
 from stills.jobs.store.session import Session
-from stills.service.jobs.place import FRAMES, VIDEO, Data, remove
+from stills.service.jobs.place import FRAMES, POSTERS, VIDEO, Data, remove
 from stills.service.jobs.types import ENDED
 from stills.service.jobs.work import free
 
@@ -74,13 +74,14 @@ def remove_attempts(folder: Path, keep: str | None) -> None:
     """Remove what attempts other than ``keep`` wrote into a job's ``folder``. Raises ``OutputError``."""
     if folder.is_dir():
         for entry in folder.iterdir():
-            if entry.name not in {VIDEO, FRAMES, keep}:
+            if entry.name not in {VIDEO, FRAMES, POSTERS, keep}:
                 remove(entry)
 
 
 def remove_video(folder: Path) -> None:
-    """Remove the video of a job. Raises ``OutputError``."""
+    """Remove the video of a job, and posters that came with it. Raises ``OutputError``."""
     remove(folder / VIDEO)
+    remove(folder / POSTERS)
 
 
 def remove_strays(data: Data, ids: set[str], contents: set[tuple[str, str]], older_s: float) -> int:

@@ -31,7 +31,7 @@ from stills.service.jobs.asking import ask, likely, named, picks_of, spilled
 from stills.service.jobs.options import check_count, check_options, layers_of
 from stills.service.jobs.patience import patiently
 from stills.service.jobs.place import FRAMES, RESULT, VIDEO, artifacts_of, remove
-from stills.service.jobs.types import JobError, JobProgress
+from stills.service.jobs.types import Job, JobError, JobProgress
 from stills.service.jobs.work import Done, Held
 from stills.types import Progress
 
@@ -163,7 +163,9 @@ class Bench:
         piece.told = JobProgress("select")
         kept = None if isinstance(index, str) or index.folder is None else index.parameters
         try:
-            result = ask(job.recipe, index, desk.settings, scanner=desk.scanner, cancel=token)
+            result = ask(
+                job.recipe, index, desk.settings, scanner=desk.scanner, cancel=token, posters=self._posters(job)
+            )
         except NothingFoundError as error:
             said = self._error_of(piece, error, error.message)
             return Done(None, (), {"found": 0, "partial": False, "fallbacks": []}, kept, said), None
@@ -180,9 +182,15 @@ class Bench:
         }
         return Done(desk.folder.name, artifacts_of(desk.folder / RESULT, files), summary, kept), result
 
+    def _posters(self, job: Job) -> dict[str, str]:
+        """Where the job's posters are, and what they are called."""
+        places = (str(self._store.folders.poster(job.id, number)) for number in range(1, len(job.posters) + 1))
+        return dict(zip(places, job.posters, strict=True))
+
     def _settings_of(self, held: Held) -> Settings:
         chosen = check_options(held.job.recipe, held.job.options, self._settings)
-        scan = chosen.scan.model_copy(update={"resume": True})
+        previews = 0 if self._store.limits.keep_sources else self._store.limits.previews
+        scan = chosen.scan.model_copy(update={"resume": True, "previews": previews})
         cache = self._store.folders.cache(held.job.owner)
         return chosen.model_copy(update={"scan": scan, "cache_dir": cache})
 
@@ -266,6 +274,8 @@ class Bench:
         """``text`` with what is the service's own left out: where things lie, and secrets of addresses."""
         job = piece.held.job
         text = text.replace(str(self._store.folders.job(job.id) / VIDEO), job.name)
+        for path, name in reversed(self._posters(job).items()):  # …/1 begins …/10
+            text = text.replace(path, name)
         text = clean(text.replace(str(self._store.data), "…"))
         address = piece.held.address
         return text if address is None else text.replace(address, str(job.source))

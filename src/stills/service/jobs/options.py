@@ -11,6 +11,7 @@ from stills.settings import ALIASES, BASES, KEYS, OPTIONS, change_settings
 from stills.settings_model import Section
 
 if TYPE_CHECKING:
+    from stills.service.jobs.types import NewJob
     from stills.settings_model import Settings
     from stills.types import Layer
 
@@ -63,6 +64,14 @@ def _check_allowed(recipe: str, option: str) -> None:
     if key in KEYS:
         remedy = f"leave it out; GET /v1/recipes lists the options of {recipe}"
         raise SettingsError(f"option {option!r} is not for clients of a service", remedy=remedy)
+
+
+def check_posters(new: NewJob, most: int) -> None:
+    """Raise ``UsageError`` where a job has posters that its recipe does not look at, or more than ``most``."""
+    if new.posters and not recipe_named(new.recipe).posters:
+        raise UsageError(f"{new.recipe} looks at no posters", remedy="leave them out, or ask for cast")
+    if len(new.posters) > most:
+        raise UsageError(f"there are {len(new.posters)} posters, and {most} at most are looked at")
 
 
 def check_count(count: int, most: int) -> None:

@@ -2,7 +2,9 @@
 
     DATA/uploads/<any>                       being received
     DATA/jobs/<id>/video                     the upload, or the file that was fetched
+    DATA/jobs/<id>/posters/<number>          pictures that came with it, from 1
     DATA/jobs/<id>/<token>/result/…          what one attempt wrote; that of the job is the one that finished it
+    DATA/jobs/<id>/<token>/result/saved/…    pictures of selections that were asked for afterwards
     DATA/jobs/<id>/frames/…                  pictures made on demand
     DATA/cache/<owner>/index/<content>/…     indexes
 
@@ -29,6 +31,8 @@ from stills.service.jobs.types import Artifact, ArtifactKind
 VIDEO = "video"
 RESULT = "result"
 FRAMES = "frames"
+POSTERS = "posters"
+SAVED = "saved"
 _GONE = ".gone-"
 """Begins the name of what is being removed."""
 _TRIES = 3
@@ -73,13 +77,17 @@ class Data:
         """The folder of all indexes of one content."""
         return self.cache(owner) / "index" / content
 
+    def poster(self, job: str, number: int) -> Path:
+        """The poster of a job with this ``number``, from 1."""
+        return self.job(job) / POSTERS / str(number)
+
     def take_upload(self, upload: Path, job: str) -> None:
-        """Make a received file the job's. Raises ``OutputError``."""
-        folder = ensure_folder(self.job(job))
-        try:
-            os.replace(upload, folder / VIDEO)
-        except OSError as error:
-            raise output_error(error, folder) from error
+        """Make a received file the job's video. Raises ``OutputError``."""
+        _take(upload, self.job(job) / VIDEO)
+
+    def take_poster(self, upload: Path, job: str, number: int) -> None:
+        """Make a received file the job's poster with this ``number``. Raises ``OutputError``."""
+        _take(upload, self.poster(job, number))
 
     def put_aside(self, folder: Path) -> Path | None:
         """Rename ``folder``, at once, to what is to be removed; ``None`` where there is nothing."""
@@ -120,6 +128,14 @@ class Data:
                 for index in _entries(Path(cache.path) / "index"):
                     if (cache.name, index.name) not in known and _older(index, before):
                         yield Path(index.path)
+
+
+def _take(upload: Path, target: Path) -> None:
+    folder = ensure_folder(target.parent)
+    try:
+        os.replace(upload, target)
+    except OSError as error:
+        raise output_error(error, folder) from error
 
 
 def remove(path: Path) -> None:

@@ -84,12 +84,14 @@ def keep_pictures(folder: Path, scanner: Scanner, index: Index, pts: Iterable[in
 
 
 def narrower(data: bytes, width: int) -> bytes:
-    """A kept picture, made narrower."""
+    """A kept picture, made narrower; as it is where it is no wider."""
     import io
 
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as opened:
+        if opened.width <= width:
+            return data
         return small(np.asarray(opened.convert("RGB")), width)
 
 

@@ -50,6 +50,7 @@ def job_of(row: Any) -> Job:
         content=row.content,
         parameters=row.parameters or None,
         folder=row.folder,
+        posters=tuple(row.posters),
         has_source=row.has_source,
     )
 

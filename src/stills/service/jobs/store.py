@@ -14,7 +14,7 @@ from stills.jobs.store.opening import open_library
 from stills.service.jobs import adding, deliveries, events, rows, work
 from stills.service.jobs.core import JobBase, today
 from stills.service.jobs.errors import NoJobError, NotReadyError
-from stills.service.jobs.options import check_options
+from stills.service.jobs.options import check_options, check_posters
 from stills.service.jobs.place import RESULT, Data, remove
 from stills.service.jobs.types import (
     Added,
@@ -90,7 +90,7 @@ class JobStore(JobBase):
         Raises:
             UsageError: There is no such recipe, or options contradict each other; not one of upload and address.
             SettingsError: An option is unknown, not for clients, or has a value that is not allowed.
-            InputError: The upload is empty or gone.
+            InputError: The upload, or a poster, is empty or gone.
             IdempotencyError: The key was used for something else.
             QueueFullError: The queue is full. ``OwnerBusyError``: the owner has too many under way.
             OutputError: The upload cannot be moved.
@@ -99,17 +99,21 @@ class JobStore(JobBase):
             if (new.upload is None) == (new.address is None):
                 raise UsageError("a job has either an upload or an address")
             check_options(new.recipe, new.options, self.settings)
+            check_posters(new, self.limits.posters)
             return self._add(new)
         finally:
-            if new.upload is not None:
-                remove(new.upload)
+            for path in (new.upload, *new.posters):
+                if path is not None:
+                    remove(path)
 
     def _add(self, new: NewJob) -> Added:
         from stills.media.source import content_id
 
         name = secrets.token_hex(16)
         content = None if new.upload is None else content_id(new.upload)
-        asked = adding.Asked(name, new, adding.fingerprint(new, content), today())
+        names = [*new.poster_names, *(f"poster {place + 1}" for place in range(len(new.posters)))][: len(new.posters)]
+        posters = list(zip(names, map(content_id, new.posters), strict=True))
+        asked = adding.Asked(name, new, adding.fingerprint(new, content, posters), names, today())
         folder = self.folders.job(name)
         added = None
         try:
@@ -117,6 +121,8 @@ class JobStore(JobBase):
                 self.folders.take_upload(new.upload, name)
             else:
                 ensure_folder(folder)
+            for number, path in enumerate(new.posters, 1):
+                self.folders.take_poster(path, name, number)
             added = self._write(lambda at: adding.add(at, asked, self.limits))
         finally:
             if added is None or not added.created:
@@ -186,10 +192,20 @@ class JobStore(JobBase):
     def result_path(self, job: Job) -> Path:
         """The recipe's JSON. Raises ``NotReadyError``, ``NothingFoundError`` where there was nothing to write."""
         self._result_folder(job)
-        if not job.artifacts:
+        if not job.artifacts or job.artifacts[0].kind != "result":
             said = job.error.message if job.error is not None else "nothing in the video qualifies"
             raise NothingFoundError(said, path=job.name, remedy=None if job.error is None else job.error.remedy)
         return self.artifact_path(job, job.artifacts[0])
+
+    def add_artifacts(self, job: Job, folder: str, artifacts: Sequence[Artifact]) -> Job:
+        """Add files to those of a done job, which lie in ``folder``; the job, with the names that they got.
+
+        Raises ``NoJobError`` where it was erased meanwhile, ``UsageError`` where it has too many.
+        """
+        most = 5 * self.limits.pictures
+        found = _there(self._write(lambda at: work.add_artifacts(at, job.id, folder, artifacts, most)))
+        self.hub.changed(job.id)
+        return found
 
     def _result_folder(self, job: Job) -> Path:
         if job.state != "done":

@@ -38,8 +38,12 @@ class JobLimits:
     """Seconds after which the work of a replica that no longer answers is given to another."""
     retries: int = 1
     """How often a job that failed for a reason that may pass is tried again."""
+    posters: int = 20
+    """Most posters of one job."""
     pictures: int = 1000
     """Most pictures that one result may have."""
+    previews: int = 96
+    """MB of small pictures that are kept of one video, so that any selection has some when the video is gone."""
     indexes: int = 8
     """Indexes of finished jobs that are kept in memory, for selections."""
 
@@ -56,6 +60,10 @@ class NewJob:
     """A file under :attr:`JobStore.uploads`. :meth:`JobStore.add` takes it: afterwards it is the job's, or gone."""
     address: str | None = field(default=None, repr=False)
     """Where to get the video; checked before. It may hold secrets: the job's ``source`` is it without them."""
+    posters: Sequence[Path] = ()
+    """Pictures under :attr:`JobStore.uploads`, for recipes that look at some; taken as ``upload`` is."""
+    poster_names: Sequence[str] = ()
+    """What the client calls them; shown, and never part of a path."""
     owner: str = ""
     idempotency_key: str | None = None
     """The same key of the same owner means the same job; with something else asked it is a conflict."""
@@ -135,6 +143,8 @@ class Job:
     """Of a done job: those of its index."""
     folder: str | None = None
     """Of a done job: where its result lies in the job's folder."""
+    posters: tuple[str, ...] = ()
+    """What the client calls the posters that were sent with it."""
     has_source: bool = True
     """Whether the video is still to be had."""
 

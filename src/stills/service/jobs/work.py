@@ -8,12 +8,12 @@ out) holds nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 
-from stills.errors import FencedError
+from stills.errors import FencedError, UsageError
 from stills.jobs.store.records import Run
 from stills.jobs.store.runs import check_not_buried, lock_library
 from stills.jobs.store.service_tables import DeliveryRow, JobRow
@@ -183,6 +183,33 @@ def source_gone(at: Session, number: int) -> None:
     """The video of a job is not to be had any more; nor is it known where it came from, but for people."""
     values = {"has_source": False, "address": None, "revision": JobRow.revision + 1}
     at.connection.execute(update(JobRow).where(JobRow.number == number).values(values))
+
+
+def add_artifacts(at: Session, job: str, folder: str, artifacts: Sequence[Artifact], most: int) -> Job | None:
+    """Add files to those of a done job, which lie in ``folder``; their names are changed where they are taken.
+
+    ``None`` where there is no such job any more. Raises ``UsageError`` where it would have more than ``most``.
+    """
+    which = (JobRow.library_id == at.library, JobRow.id == job, JobRow.erasing.is_(False), JobRow.state == "done")
+    row = at.connection.execute(select(JobRow.__table__).where(*which).with_for_update()).one_or_none()
+    if row is None:
+        return None
+    if len(row.artifacts) + len(artifacts) > most:
+        said = f"the job would have {len(row.artifacts) + len(artifacts)} files, and may have {most}"
+        raise UsageError(said, remedy="take what you need, and ask for fewer frames in a new job")
+    taken = {one["name"] for one in row.artifacts}
+    added = []
+    for one in artifacts:
+        name, again = one.name, 1
+        stem, dot, suffix = name.rpartition(".")
+        while name in taken:
+            again += 1
+            name = f"{stem}-{again}{dot}{suffix}"
+        taken.add(name)
+        added.append(values_of(replace(one, name=name)))
+    values = {"artifacts": [*row.artifacts, *added], "folder": folder, "revision": JobRow.revision + 1}
+    at.connection.execute(update(JobRow).where(JobRow.number == row.number).values(values))
+    return job_of(at.connection.execute(select(JobRow.__table__).where(JobRow.number == row.number)).one())
 
 
 def cancel(at: Session, job: str, owner: str | None, ttl_s: float) -> Job | None:

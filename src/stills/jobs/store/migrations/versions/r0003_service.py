@@ -66,6 +66,7 @@ def _jobs() -> None:
         sa.Column("source", sa.Text()),
         sa.Column("address", sa.Text()),
         sa.Column("has_source", sa.Boolean(), nullable=False),
+        sa.Column("posters", sa.Text(), nullable=False),
         sa.Column("webhook", sa.Text()),
         sa.Column("key", sa.String(255)),
         sa.Column("fingerprint", sa.String(64), nullable=False),
