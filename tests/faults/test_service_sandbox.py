@@ -35,6 +35,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[JobStore
             runner.stop()
 
 
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("film") / "film.mp4", Movie(width=160, height=120, frames=25, b_frames=0))
+
+
 def ended(store: JobStore, job: Job) -> Job:
     *_, last = store.watch(job.id, timeout_s=LONG)
     return last.job
@@ -46,10 +51,9 @@ def workers() -> list[psutil.Process]:
 
 
 def test_nobody_decodes_but_workers_that_cannot_lift_their_limits(
-    running: tuple[JobStore, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    running: tuple[JobStore, Any], film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, made = running
-    film = make(tmp_path / "film.mp4", Movie(width=160, height=120, frames=50, b_frames=0))
     here, opened = os.getpid(), []
     real = av.open
 
@@ -81,7 +85,6 @@ def test_a_header_that_wants_all_memory_costs_its_job_and_no_more(
     assert job.error is not None
     assert job.error.code in {"memory", "corrupt"}
     assert psutil.Process().memory_info().rss - before < 100 << 20
-    film = make(tmp_path / "film.mp4", Movie(width=160, height=120, frames=25, b_frames=0))
     assert ended(store, store.add(made.job(film, recipe="keyframes")).job).state == "done"
 
 

@@ -178,7 +178,8 @@ def test_a_share_is_of_the_shorter_side(percent: int, width: int, height: int) -
         ("sources", "HTTPS://x/", None), ("sources", "https://X.example/A/, s3://b/", ("https://x.example/A/", "s3://b/")),
         ("base_path", "/a/b/", "/a/b"), ("base_path", "/", ""), ("base_path", "a", None), ("base_path", "/a?b", None),
         ("upload_limit", "2 G B", None), ("upload_limit", "0", None), ("upload_limit", "-1MB", None),
-        ("ttl", "0s", None), ("ttl", "1w", None), ("ttl", "inf", None), ("cors", "*", None), ("cors", "https://x/y", None),
+        ("ttl", "0s", None), ("ttl", "1w", None), ("ttl", "inf", None), ("cors", "*", None),
+        ("cors", "https://x/y", None),
         ("webhooks", "https://x/", None), ("port", 65536, None), ("hosts", "a/b", None),
     ],
 )  # fmt: skip
