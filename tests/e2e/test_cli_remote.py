@@ -108,6 +108,22 @@ def test_every_recipe_has_its_files(
     assert not jobs(server)
 
 
+def test_posters_go_along(
+    server: RunningServer, films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film, poster, out = str(films / "film.mp4"), tmp_path / "poster.jpg", tmp_path / "out"
+    assert main(["--remote", server.url, "thumbnails", film, "-o", str(out), "-k", "1", "-q"]) == 0
+    shutil.copy(out / "film" / "thumbnails" / "thumbnail_1.jpg", poster)
+    call = ["--remote", server.url, "cast", film, "--poster", str(poster), "-o", str(out), "--min-faces", "2"]
+    assert main(call) == 0
+    assert "1 person in 0:01, 1 of 1 face on 1 poster known →" in capsys.readouterr().out
+    document = json.loads((out / "film" / "cast.json").read_text())
+    (shown,) = document["posters"]
+    assert (shown["path"], shown["file"], shown["picture"]) == (str(poster), "poster.jpg", "cast/poster_1.jpg")
+    assert (out / "film" / "cast" / "poster_1.jpg").is_file()
+    assert main([*call, "--poster", str(tmp_path / "none.jpg")]) == 2
+
+
 def test_several_films_each_for_itself(
     server: RunningServer, films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

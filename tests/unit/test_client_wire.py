@@ -205,6 +205,18 @@ def test_patience_with_a_busy_server_ends(film: Path) -> None:
     assert len(server.asked) == 1
 
 
+def test_a_server_that_is_broken_is_not_waited_for_as_a_busy_one_is(film: Path) -> None:
+    broken = problem(503, "state", "its database cannot be used", Retry_After="5")
+    server = MadeUp(broken)
+    with pytest.raises(RemoteBusyError, match="its database"):
+        server.client(gone_for=0, busy_for=600).submit(film)
+    assert len(server.asked) == 1
+    server = MadeUp(problem(503, "unavailable", "32 uploads are received already", Retry_After="5"), broken)
+    with pytest.raises(RemoteBusyError, match="its database"):
+        server.client(gone_for=0, busy_for=600).submit(film)
+    assert len(server.asked) == 2
+
+
 def test_a_server_that_is_gone_is_told_with_its_address() -> None:
     server = MadeUp(httpx.ConnectError("[Errno 111] Connection refused"))
     with pytest.raises(UnreachableError) as caught:

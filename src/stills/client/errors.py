@@ -113,8 +113,8 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, place: str) ->
     made = _made(kind, said, remedy, status, place)
     if isinstance(code, str):
         vars(made)["code"] = code[:_LONGEST]
-    if isinstance(made, RemoteBusyError):
-        made.retry_after = _retry_after(headers)
+    if isinstance(made, RemoteBusyError) and (status == 429 or code in {None, "unavailable"}):
+        made.retry_after = _retry_after(headers)  # others, such as a database that is gone, may not pass by themselves
     return made
 
 
