@@ -186,7 +186,8 @@ def test_labels_know_all_that_there_is() -> None:
     assert set(labels.CLASSES) == set(get_args(ErrorClass))
     assert set(labels.STATES) == {*STORE_STATES, "waiting"}
     codes = set()
-    for path in SOURCE.rglob("*.py"):
+    elsewhere = {"aws", "client", "service"}  # what goes wrong there is no end of a library's video
+    for path in (one for one in SOURCE.rglob("*.py") if one.relative_to(SOURCE).parts[0] not in elsewhere):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 for one in node.body:

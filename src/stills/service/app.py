@@ -99,7 +99,7 @@ def create_app(settings: Settings, *, store: JobStore | None = None) -> FastAPI:
     app.add_middleware(Bugs)
     guard(app, settings, tokens)
     app.add_middleware(Watch, metrics=metrics)
-    describe(app, settings)
+    describe(app, settings, wanted=tokens.wanted)
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
@@ -9,6 +10,7 @@ from pydantic import BaseModel
 
 from stills.service import examples, schemas
 from stills.service.problems import MEDIA_TYPE
+from stills.service.recipes import recipes_json
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,18 +38,18 @@ _SENT: tuple[type[BaseModel], ...] = (
 """Models that no route names: bodies that are read by ourselves, and problems."""
 
 
-def describe(app: FastAPI, settings: Settings) -> None:
-    """Have ``app`` describe itself."""
+def describe(app: FastAPI, settings: Settings, *, wanted: bool) -> None:
+    """Have ``app`` describe itself; ``wanted`` says whether one has to have a token."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = document(app, settings)
+            app.openapi_schema = document(app, settings, wanted)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
+def document(app: FastAPI, settings: Settings, wanted: bool) -> dict[str, Any]:
     """The whole document."""
     made = get_openapi(
         title=app.title,
@@ -69,13 +71,30 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
         known.update(schema.pop("$defs", {}))
         known[model.__name__] = schema
     _put_examples(made)
-    parts["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "A token, where the service wants one."}
-    }
+    known["Options"] = options_schema(recipes_json(settings))
+    for name in ("JobRequest", "SelectRequest"):
+        known[name]["properties"]["options"] = {"$ref": "#/components/schemas/Options"}
+    if wanted:
+        parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "description": "A token."}}
     for path, operations in made["paths"].items():
         for operation in operations.values():
-            operation["security"] = [] if path in _OPEN else [{"bearer": []}]
+            operation["security"] = [{"bearer": []}] if wanted and path not in _OPEN else []
     return made
+
+
+def options_schema(recipes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The options of all recipes together; which of them a recipe has, GET /v1/recipes says."""
+    properties: dict[str, Any] = {}
+    for recipe in recipes:
+        properties.update(recipe["options"]["properties"])
+    return {
+        "title": "Options",
+        "description": "The recipe's section (for cast people, too), output, scan.effort, strict and embeddings.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": dict(sorted(properties.items())),
+        "examples": [{"keyframes": {"target": 10}, "scan": {"effort": "fast"}}],
+    }
 
 
 def _put_examples(made: dict[str, Any]) -> None:

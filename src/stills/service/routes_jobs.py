@@ -155,7 +155,7 @@ async def list_jobs(
     caller: Reader,
     state: Annotated[JobState | None, Query(description="Only those in this state.")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="Jobs on a page.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=64, description="The next of the page before.")] = None,
+    cursor: Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description="The next of the page before.")] = None,
 ) -> Response:
     """Jobs of this token; with the scope admin, of all."""
 
@@ -190,7 +190,7 @@ async def get_job(id: JobId, context: Service, caller: Reader) -> Response:
             "A comment comes every 15 seconds where nothing happens.",
             "content": {
                 "text/event-stream": {
-                    "schema": {"type": "string"},
+                    "schema": {},
                     "example": examples.EVENT,
                 }
             },

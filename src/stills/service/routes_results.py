@@ -27,6 +27,7 @@ _LARGEST_PTS = 2**62
 _ETAG = {"ETag": {"description": "What If-None-Match may say.", "schema": {"type": "string"}}}
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as If-None-Match says."}}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FILE = {"*/*": _BINARY, "application/json": {"schema": {}, "example": examples.RESULT}}
 
 
 @router.get(
@@ -62,8 +63,8 @@ async def get_result(request: Request, id: JobId, context: Service, caller: Read
     summary="A file of the result",
     response_class=Response,
     responses={
-        200: {"description": "The file.", "headers": _ETAG, "content": {"*/*": _BINARY}},
-        206: {"description": "The part of it that Range asks for.", "content": {"*/*": _BINARY}},
+        200: {"description": "The file.", "headers": _ETAG, "content": _FILE},
+        206: {"description": "The part of it that Range asks for.", "content": _FILE},
         **_NOT_MODIFIED,
         **problems(401, 403, 404, 409, 416, 422),
     },

@@ -185,7 +185,7 @@ class SelectRequest(Model):
     """What is asked; by default the job's recipe."""
     options: dict[str, Any] = Field(default_factory=dict, examples=[{"keyframes": {"target": 10}}])
     """Options, as GET /v1/recipes describes them."""
-    save: bool = False
+    save: bool = Field(default=False, strict=True)
     """Also write the pictures, as artifacts of the job."""
 
 
