@@ -75,9 +75,7 @@ def test_nobody_decodes_but_workers_that_cannot_lift_their_limits(
         assert 0 < hard < 3 * LIMIT_MB << 20
 
 
-def test_a_header_that_wants_all_memory_costs_its_job_and_no_more(
-    running: tuple[JobStore, Any], tmp_path: Path
-) -> None:
+def test_a_header_that_wants_all_memory_costs_its_job_and_no_more(running: tuple[JobStore, Any], film: Path) -> None:
     store, made = running
     before = psutil.Process().memory_info().rss
     job = ended(store, store.add(made.job(_hungry(), recipe="thumbnails", name="hungry.mov")).job)
