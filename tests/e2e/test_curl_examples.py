@@ -20,7 +20,10 @@ from service_server import LONG, RunningServer, serving
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/client.md", "docs/service.md")
+PAGES = sorted(
+    page.relative_to(ROOT).as_posix()
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "operations").glob("*.md"))
+)
 ADDRESS = "STILLS=http://127.0.0.1:8000"
 """The one line that is another here: the server of the test listens elsewhere."""
 
@@ -29,6 +32,16 @@ def blocks(page: str) -> list[str]:
     """What is between ```bash and ``` in a page, where there is curl in it."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return [block for block in re.findall(r"^```(?:bash|sh|console)\n(.*?)^```", text, re.M | re.S) if "curl " in block]
+
+
+def single_lines() -> list[tuple[str, str]]:
+    """Lines of curl that stand for themselves, indented, with their page; those with a token are for show."""
+    found = []
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        lines = re.findall(r"^    (curl .*127\.0\.0\.1:8000.*)$", text, re.M)
+        found += [(page, line) for line in lines if "…" not in line and "$TOKEN" not in line]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +64,7 @@ def folder(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
-@pytest.mark.parametrize("page", [page for page in PAGES if (ROOT / page).exists() and blocks(page)])
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
 def test_the_lines_run_as_they_stand(page: str, server: RunningServer, folder: Path) -> None:
     lines = "".join(blocks(page))
     assert lines.count(ADDRESS) == 1, f"{page} says once where the server is: {ADDRESS}"
@@ -71,6 +84,19 @@ def test_the_lines_run_as_they_stand(page: str, server: RunningServer, folder: P
     assert '"state":"done"' in done.stdout
     assert "event: done" in done.stdout
     assert not server.client.get("/v1/jobs").json()["jobs"], "the lines end by erasing what they made"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+@pytest.mark.parametrize(("page", "line"), single_lines())
+def test_a_line_by_itself_runs_as_it_stands(page: str, line: str, server: RunningServer, folder: Path) -> None:
+    call = line.replace("http://127.0.0.1:8000", server.url).replace("curl ", "curl -sSf ", 1)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", call],
+        cwd=folder, capture_output=True, text=True, timeout=2 * LONG, check=False, env={**os.environ, "no_proxy": "*"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout[-1000:]
+    for job in server.client.get("/v1/jobs").json()["jobs"]:
+        server.client.delete(job["links"]["self"]).raise_for_status()
 
 
 def test_the_readme_and_the_page_of_clients_have_such_lines() -> None:
