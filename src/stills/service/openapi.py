@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from stills.service import examples, schemas
+from stills.service.links import put_links
 from stills.service.problems import MEDIA_TYPE
 from stills.service.recipes import recipes_json
 
@@ -71,6 +72,7 @@ def document(app: FastAPI, settings: Settings, wanted: bool) -> dict[str, Any]:
         known.update(schema.pop("$defs", {}))
         known[model.__name__] = schema
     _put_examples(made)
+    put_links(made)
     known["Options"] = options_schema(recipes_json(settings))
     for name in ("JobRequest", "SelectRequest"):
         known[name]["properties"]["options"] = {"$ref": "#/components/schemas/Options"}
