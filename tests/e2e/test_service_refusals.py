@@ -16,12 +16,13 @@ import jsonschema
 import pytest
 
 from service_openapi import Described
-from service_samples import EMPTY, files
+from service_samples import EMPTY, do, files
 from service_server import LONG, Client, RunningServer, eventually, serving
 from stills.service.problems import ProblemError
 from stills.service.sending import disposition, range_of
 from stills.service.views import flat, nested
 
+pytestmark = pytest.mark.slow
 LIMIT = 300_000
 OWN, OTHER, READER, ADMIN = (
     "own-".ljust(24, "o"),
@@ -191,6 +192,25 @@ def test_a_head_that_never_ends_is_not_waited_for(server: RunningServer, monkeyp
         with closing(connect(server)) as connection:
             connection.sendall(begun)
             assert connection.recv(1) == b""
+
+
+def test_who_takes_nothing_of_an_answer_is_left(
+    server: RunningServer, clean: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stills.service.protocol.DEAF_S", 0.2)
+    job = server.upload(b"content")
+    held = server.store.claim(server.store.begin_run("a test"))
+    assert held is not None
+    do(server.store, held, picture=os.urandom(20_000_000))
+    picture = next(one for one in server.job(job)["artifacts"] if one["kind"] == "picture")
+    connections = server.server.server_state.connections
+    with closing(connect(server)) as connection:
+        connection.sendall(f"GET {picture['url']} HTTP/1.1\r\nHost: {server.url[7:]}\r\n\r\n".encode())
+        eventually(lambda: server.context.metrics.under_way._value.get() == 1)
+        eventually(lambda: server.context.metrics.under_way._value.get() == 0)
+    assert len(connections) <= 1
+    assert len(server.client.get(picture["url"]).content) == picture["bytes"]
+    server.client.delete(job["links"]["self"])
 
 
 def test_a_bug_is_told_without_what_it_was(

@@ -1,4 +1,4 @@
-"""How the server speaks HTTP/1.1: uvicorn's protocol, with a limit for who never ends a head, and problems as JSON."""
+"""How the server speaks HTTP/1.1: uvicorn's protocol, and limits for who neither speaks nor listens."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_S = 20.0
 """How long a client may take for the head of a request, from its connection or the head's first byte."""
 
+DEAF_S = 120.0
+"""How long a client may take nothing of what is sent to it."""
+
 
 class Protocol(H11Protocol):
     """One connection."""
 
     _head: asyncio.TimerHandle | None = None
+    _deaf: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Somebody is here, and is to say what they want."""
@@ -26,7 +30,19 @@ class Protocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """They are gone."""
         self._head_is_here()
+        self._listens()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """They take less than there is for them."""
+        super().pause_writing()
+        self._listens()
+        self._deaf = self.loop.call_later(DEAF_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """They took it."""
+        self._listens()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """They said something."""
@@ -60,6 +76,11 @@ class Protocol(H11Protocol):
         if self._head is not None:
             self._head.cancel()
             self._head = None
+
+    def _listens(self) -> None:
+        if self._deaf is not None:
+            self._deaf.cancel()
+            self._deaf = None
 
     def _give_up(self) -> None:
         self._head = None
