@@ -32,6 +32,8 @@ pytestmark = pytest.mark.slow
 RATE = 25
 LENGTH = 250
 """Frames of the small film."""
+LONGER = 300
+"""Frames of one that can be stopped in the middle."""
 
 
 @cache
@@ -195,8 +197,8 @@ def test_progress_goes_on_and_ends_at_the_end(film: Path, tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Long enough to be stopped in the middle."""
-    movie = Movie(width=352, height=288, frames=2 * LENGTH, gop=50, picture=paint_story)
+    """Long enough to be stopped in the middle: 12 s, a key frame each second."""
+    movie = Movie(width=352, height=288, frames=LONGER, gop=25, picture=paint_story)
     return make(tmp_path_factory.mktemp("long") / "long.mp4", movie)
 
 
@@ -214,7 +216,7 @@ def test_cancelling_stops_at_once_and_loses_no_finished_segment(long_film: Path,
     token, at = CancelToken(), list[float]()
     with pytest.raises(CancelledError):
         stills.scan(
-            long_film, settings=settings, cancel=token, on_progress=cancel_when(token, lambda p: p.position > 6, at)
+            long_film, settings=settings, cancel=token, on_progress=cancel_when(token, lambda p: p.position > 5, at)
         )
     assert in_time(at[0], 2.0)
     finished = {int(f.stem) for f in tmp_path.rglob("segments/*.json")}
@@ -225,7 +227,7 @@ def test_cancelling_stops_at_once_and_loses_no_finished_segment(long_film: Path,
     scanned.clear()
     index = stills.scan(long_film, settings=settings)
     assert set(scanned) == before - finished
-    assert len(index.frames) == 2 * LENGTH
+    assert len(index.frames) == LONGER
     fresh = stills.scan(long_film, settings=change_settings(settings, cache_dir=tmp_path / "fresh"))
     assert tables(index) == tables(fresh)
 

@@ -14,8 +14,8 @@ from media_factory import Movie, make
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 32
-SLOW = {"STILLS_SCAN__SEGMENT_SECONDS": "2", "STILLS_SCAN__EFFORT": "exhaustive"}
+SECONDS = 20
+SLOW = {"STILLS_SCAN__SEGMENT_SECONDS": "2", "STILLS_SCAN__EFFORT": "exhaustive", "STILLS_SCAN__WORKERS": "2"}
 
 
 @pytest.fixture(scope="module")
