@@ -131,7 +131,7 @@ class ServiceSettings(Section):
     queue: int = Field(default=200, ge=1)
     """Jobs of all clients that are queued."""
     rate: int = Field(default=600, ge=0)
-    """Requests that one client may make a minute; 0 for any number."""
+    """Requests that one client may make a minute, pictures not counted; 0 for any number."""
     ttl: _Seconds = _text("24h")
     """How long a job is kept after its end, with all that there is of it."""
     keep_sources: bool = False

@@ -95,6 +95,16 @@ def test_one_client_has_a_whole_network_of_ipv6() -> None:
     assert network_of("testclient") == "testclient"
 
 
+def test_pictures_and_the_page_are_not_counted() -> None:
+    asked = client(rate=1)
+    job = "/v1/jobs/" + "0a" * 16
+    free = [f"{job}/frames/7.jpg", f"{job}/artifacts/a.jpg", "/page/main.js", "/"]
+    assert all("ratelimit" not in asked.get(path).headers for path in free * 2)
+    assert asked.get(f"{job}/result").headers["ratelimit"] == '"minute";r=0;t=60'
+    assert asked.get(f"{job}/result").status_code == 429
+    assert asked.post(f"{job}/artifacts/a.jpg").status_code == 429
+
+
 def test_who_asks_too_often_hears_when_to_come_again(tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text(token_line("web", TOKEN))
     asked = client(rate=2, tokens=tmp_path / "tokens")

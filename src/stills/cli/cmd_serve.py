@@ -52,7 +52,7 @@ _service_options = options.together(
     options.option("--queue", type=click.IntRange(min=1), metavar="N", show_default="200",
                    help="Jobs of all clients that are queued."),
     options.option("--rate", type=click.IntRange(min=0), metavar="N", show_default="600",
-                   help="Requests that one client may make a minute; 0 for any number."),
+                   help="Requests that one client may make a minute, pictures not counted; 0 for any number."),
     options.option("--ttl", metavar="TIME", show_default="24h", help="How long a job is kept after its end."),
     options.option("--keep-sources/--no-keep-sources", default=None, show_default="no",
                    help="Keep videos as long as their jobs, instead of until they were looked at."),

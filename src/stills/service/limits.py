@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -29,8 +30,10 @@ WINDOW_S = 60.0
 """The minute of "requests a minute"."""
 MOST_CLIENTS = 10_000
 """Clients that are remembered: those that asked last. A forgotten one begins anew."""
-FREE = frozenset({"/healthz", "/readyz", "/metrics"})
-"""What whoever watches the service asks, as often as they like."""
+FREE = frozenset({"/", "/healthz", "/readyz", "/metrics"})
+"""The page, and what whoever watches the service asks, as often as they like."""
+PICTURES = re.compile(r"/page/|/v1/jobs/[0-9a-f]{32}/(frames|artifacts)/")
+"""What a page asks for by the hundred while a slider moves: files of the page, and pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,12 @@ class RateLimiter:
         self._app = app
         self._limit = limit
         self._tokens = tokens
-        self._free = frozenset(base_path + path for path in FREE) | FREE
+        self._base_path = base_path
         self._policy = f'"minute";q={limit.per_minute};w={int(WINDOW_S)}'
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let it pass, or answer."""
-        if scope["type"] != "http" or scope["path"] in self._free:
+        if scope["type"] != "http" or self._is_free(scope):
             await self._app(scope, receive, send)
             return
         taken = self._limit.take(self._client(scope))
@@ -102,6 +105,11 @@ class RateLimiter:
             await send(message)
 
         await self._app(scope, receive, tell)
+
+    def _is_free(self, scope: Scope) -> bool:
+        """Whether a request is not counted."""
+        path = scope["path"].removeprefix(self._base_path)
+        return path in FREE or (scope["method"] in {"GET", "HEAD"} and PICTURES.match(path) is not None)
 
     def _client(self, scope: Scope) -> str:
         principal = self._tokens.check(Headers(scope=scope).get("authorization")) if self._tokens.wanted else None
