@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import signal
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from media_factory import Movie, make, moving_picture
 from service_server import LONG, ServerProcess, serving_process, start
@@ -20,6 +23,16 @@ from stills.service.jobs import open_jobs
 
 pytestmark = pytest.mark.slow
 TOKEN = "token-of-a-client-that-is-secret"  # noqa: S105 - of this test
+
+
+def rolled(index: int, width: int, height: int) -> NDArray[np.uint8]:
+    """A picture that moves, quickly made."""
+    return np.roll(_still(width, height), 2 * index, axis=1)
+
+
+@functools.cache
+def _still(width: int, height: int) -> NDArray[np.uint8]:
+    return moving_picture(7, width, height)
 
 
 def ended(process: Any) -> tuple[int, str]:
@@ -57,7 +70,7 @@ def test_nobody_is_let_in_from_elsewhere_without_a_token(tmp_path: Path) -> None
 
 
 def test_the_end_gives_work_back_and_says_so_to_nobody_for_ever(tmp_path: Path) -> None:
-    film = make(tmp_path / "film.mp4", Movie(width=320, height=180, frames=2500, gop=50, picture=moving_picture))
+    film = make(tmp_path / "film.mp4", Movie(width=320, height=180, frames=2500, gop=50, picture=rolled))
     tokens = {"STILLS_SERVICE__TOKENS_TEXT": f"me {TOKEN}"}
     arguments = ("--log-level", "info", "--workers", "1")
     with serving_process(tmp_path, *arguments, env=tokens) as server:
