@@ -22,7 +22,7 @@ export function posters(view) {
 }
 
 function pictureOf(view, poster) {
-  const artifact = poster.picture ? view.artifacts.get(poster.picture) ?? view.artifacts.get(poster.picture.split("/").at(-1)) : null;
+  const artifact = poster.picture ? view.artifacts.get(poster.picture) : null;
   if (!artifact || !poster.width) { return el("div", { class: "gone" }, poster.error ? "It could not be read" : "Its picture was not kept"); }
   return picture([artifactPath(view.job.id, artifact.name)], `Poster ${poster.file}`, [poster.width, poster.height]);
 }
@@ -31,7 +31,7 @@ function faces(view, poster, known) {
   return el("ul", { class: "poster-faces" }, ...poster.faces.map((face) => {
     const person = known.get(face.person);
     return el("li", {}, person ? portraitOf(view, person) : el("span", { class: "face nobody", "aria-hidden": "true" }, "?"),
-      el("div", {}, person ? personLink(person) : "Nobody of the film", el("p", { class: "soft small" }, [`${percent(face.area)} of the poster`, face.distance === null ? "" : `distance ${face.distance.toFixed(2)}`].filter(Boolean).join(" · "))));
+      el("div", {}, person ? personLink(person) : "Nobody of the film", el("p", { class: "soft small" }, [`${percent(face.area)} of it`, face.distance === null ? "" : `distance ${face.distance.toFixed(2)}`].filter(Boolean).join(" · "))));
   }));
 }
 
@@ -53,8 +53,7 @@ export function together(view) {
 
 /** The video with marked or hidden faces: played as it comes, or brought first where a token is needed. */
 function clip(view) {
-  const name = view.document.annotated?.split("/").at(-1);
-  const artifact = name ? view.artifacts.get(name) : null;
+  const artifact = view.document.annotated ? view.artifacts.get(view.document.annotated) : null;
   if (!artifact) { return null; }
   const words = view.document.settings.blur ? "The video with hidden faces" : "The video with marked faces";
   const place = el("div", {});

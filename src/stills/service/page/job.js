@@ -176,14 +176,12 @@ class JobPage {
     const onShow = (recipe) => {
       const hash = `#job=${encodeURIComponent(this.id)}${recipe === this.job.recipe ? "" : `&show=${encodeURIComponent(recipe)}`}`;
       if (location.hash !== hash) { history.replaceState(null, "", hash); }
-      const document_ = this.result.view?.document ?? this.result.own;
-      if (document_) { this.told = "done"; }
     };
-    this.result = new Result(this.job, this.body, this.recipe, onShow);
+    this.result = new Result(this.job, this.body, this.recipe, { onShow, onTake: (document_) => this.said(document_) });
     await this.result.open();
     performance.mark("stills-drawn");
     const document_ = this.result.own ?? this.result.view?.document;
-    if (document_) { this.head(document_.video, document_); this.said(document_); }
+    if (document_) { this.head(document_.video, document_); }
     if (before) { announce(`Done. ${this.result.view ? this.result.summary() : ""}`); }
   }
 

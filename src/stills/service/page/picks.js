@@ -15,7 +15,7 @@ const FRESH_MS = 180000;
 export const when = (pick, digits = 1) => (pick.time === null ? "Cover picture" : clock(pick.time, digits));
 
 /** The artifact that a pick of the shown answer was written to, if it was. */
-export const artifactOf = (view, pick) => (pick.file ? view.artifacts.get(pick.file) ?? view.artifacts.get(pick.file.split("/").at(-1)) ?? null : null);
+export const artifactOf = (view, pick) => (pick.file ? view.artifacts.get(pick.file) ?? null : null);
 
 /** Width and height of the picture of a pick. */
 export const sizeOf = (view, pick) => (pick.width && pick.height && pick.file ? [pick.width, pick.height] : [view.document.video.width, view.document.video.height]);

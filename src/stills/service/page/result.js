@@ -13,12 +13,39 @@ import { canTune, howChosen, tunePanel } from "./tune.js";
 import { found } from "./words.js";
 
 const WAIT_MS = 70;
-const LEFT_WIDTH = 960; // what is kept of frames when the video goes
+const SMALL = "small-pictures"; // what the service says where the video is gone
 
-/** The result of a job, in `place`. `shown` is the recipe to begin with; `onShow` hears which one is looked at. */
+/** All pictures that a document has chosen. */
+function picksOf({ people, frames, frame }) {
+  if (people) { return people.flatMap((person) => (person.stills?.length ? person.stills : [person.still])).filter(Boolean); }
+  return frames ?? (frame ? [frame] : []);
+}
+
+/** The artifact of each file that a document names: a name that was taken already got a number (`x-2.jpg`). */
+function filed(document, artifacts) {
+  const left = new Map(artifacts.map((one) => [one.name, one]));
+  const found = new Map();
+  const named = [...(document.files ?? []), ...picksOf(document).map((pick) => pick.file).filter(Boolean)];
+  const names = new Map(named.map((file) => [file, file.split("/").at(-1)]));
+  for (const [file, name] of names) {
+    if (left.has(name)) { found.set(file, left.get(name)); left.delete(name); }
+  }
+  for (const [file, name] of names) {
+    if (found.has(file)) { continue; }
+    const [stem, ending] = [name.slice(0, name.lastIndexOf(".")), name.slice(name.lastIndexOf("."))];
+    const one = [...left.values()].find((artifact) => artifact.name.startsWith(`${stem}-`) && artifact.name.endsWith(ending) && /^\d+$/.test(artifact.name.slice(stem.length + 1, -ending.length)));
+    if (one) { found.set(file, one); left.delete(one.name); }
+  }
+  return found;
+}
+
+/**
+ * The result of a job, in `place`. `shown` is the recipe to begin with; `onShow` hears which one is looked at, `onTake`
+ * each answer that is shown.
+ */
 export class Result {
-  constructor(job, place, shown, onShow) {
-    Object.assign(this, { job, place, onShow, shown: shown ?? job.recipe, own: null, signals: null, indexed: true, saved: [] });
+  constructor(job, place, shown, { onShow, onTake }) {
+    Object.assign(this, { job, place, onShow, onTake, shown: shown ?? job.recipe, own: null, signals: null, indexed: true, saved: [] });
     this.chosen = new Map();
     this.asking = new AbortController();
     this.ask = debounced((options) => this.select(options), WAIT_MS);
@@ -116,7 +143,7 @@ export class Result {
     this.options = options;
     this.view = {
       job: this.job, recipe, document, signals: document.timeline ?? this.signals, indexed: this.indexed, own, chosen: this.chosen,
-      artifacts: new Map(artifacts.flatMap((one) => [[one.name, one], [one.file ?? one.name, one]])),
+      artifacts: filed(document, artifacts),
       choose: (pick, on) => this.choose(pick, on), save: (pick) => this.downloadOne(pick), busy: (button, run) => this.busy(button, run),
     };
     if (first || !this.content) {
@@ -126,6 +153,7 @@ export class Result {
       this.content.update(this.view);
     }
     this.heading();
+    this.onTake(document);
     if (!this.panel && canTune(recipe) && this.indexed) {
       this.panel = tunePanel(recipe, document, options, { onChange: (made) => this.ask(made), onReset: () => this.reset() });
       this.panelPlace.replaceChildren(this.panel.element);
@@ -164,9 +192,7 @@ export class Result {
 
   /** All pictures that the shown answer has chosen. */
   allPicks() {
-    const { people, frames, frame } = this.view.document;
-    if (people) { return people.flatMap((person) => (person.stills?.length ? person.stills : [person.still])).filter(Boolean); }
-    return frames ?? (frame ? [frame] : []);
+    return picksOf(this.view.document);
   }
 
   async downloadAll() {
@@ -176,13 +202,9 @@ export class Result {
   /** Have the shown pictures at full size, or the user's word that smaller ones will do. */
   async atFullSize() {
     if (this.view.own || this.view.artifacts.size > 0) { return true; }
-    try {
-      await this.save();
-      return true;
-    } catch (error) {
-      if (![409, 410, 422].includes(error.status)) { throw error; }
-      return confirmed("Only smaller pictures are left", `${error.message}. What is left is up to ${LEFT_WIDTH} pixels wide.`, "Download these", "Not now");
-    }
+    await this.save();
+    const small = this.view.document.fallbacks?.find((one) => one.code === SMALL);
+    return !small || confirmed("Only smaller pictures are left", `${small.message}.`, "Download these", "Not now");
   }
 
   async downloadChosen() {
@@ -210,8 +232,10 @@ export class Result {
     const { recipe } = this.view;
     const json = { recipe, options: this.options, save: true };
     const answer = await getJson(jobPath(this.job.id, "/select"), { method: "POST", json });
+    const written = answer.artifacts.find((one) => one.type === "application/json");
+    const document = await getJson(jobPath(this.job.id, `/artifacts/${encodeURIComponent(written.name)}`)); // with the files' names
     if (this.shown !== recipe) { return; }
-    this.take(recipe, answer.document, this.options, answer.artifacts);
+    this.take(recipe, document, this.options, answer.artifacts);
     announce(`Saved: ${this.summary()}`);
     this.panel?.settle(`Saved: ${this.summary()}`);
   }
