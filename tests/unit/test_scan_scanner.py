@@ -31,6 +31,7 @@ from stills.models import place
 from stills.scan.plan import Segment, SegmentTask
 from stills.scan.scanner import Scanner
 from stills.scan.thumbs import pack_thumbs
+from stills.scan.watch import OutOfTimeError
 from stills.settings import Settings, change_settings
 from stills.types import Progress
 from stills.vision.transitions import THUMB_SIZE
@@ -380,6 +381,22 @@ def test_out_of_time_gives_what_there_is_and_goes_on_later(
     scanner, pool = make()
     assert not scanner.scan(video).partial
     assert [s.number for s in pool.scanned] == [2, 3]
+
+
+def test_out_of_time_before_anything_was_finished_is_not_the_videos_fault(
+    make: Make, video: str, monkeypatch: pytest.MonkeyPatch
+):
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    def hopeless(_: Segment) -> SegmentRows:
+        clock[0] += 7
+        raise DecoderCrashError("killed")
+
+    with pytest.raises(OutOfTimeError, match="stopped after 6 s") as caught:
+        make(MadeUpPool(hopeless), video_timeout=6)[0].scan(video)
+    assert caught.value.path == video
+    assert (caught.value.code, isinstance(caught.value, CorruptVideoError)) == ("timeout", False)
 
 
 @pytest.mark.parametrize("backwards", [False, True])

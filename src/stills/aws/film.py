@@ -24,7 +24,7 @@ from stills.aws.effort import Pace, Plan, TooSlowError, cores_of, plan_effort, w
 from stills.aws.events import Film
 from stills.aws.pictures import Written, pictures_of, write
 from stills.aws.place import KEY, RESULT, Object, Place, look, take_place
-from stills.errors import CancelledError, CorruptVideoError, StillsError, StrictError
+from stills.errors import CancelledError, StillsError, StrictError
 from stills.files import ensure_folder
 from stills.index.store import IndexStore
 from stills.jobs.library.keys import settings_key
@@ -34,6 +34,7 @@ from stills.media.remote import TOTAL
 from stills.media.source import content_id
 from stills.scan.scanner import Scanner
 from stills.scan.sharing import SharedWorkers
+from stills.scan.watch import OutOfTimeError
 from stills.settings import change_settings
 from stills.types import Fallback, VideoInfo
 
@@ -191,15 +192,12 @@ class _Try:
             return people(index, settings=change_settings(settings, **{"limits.video_timeout": None})), scanner
 
     def _scan(self, scanner: Scanner, pace: Pace, deadline: Deadline) -> Index:
-        started = time.monotonic()
         try:
             return scanner.scan(self.film.address, layers=LAYERS, on_progress=pace, cancel=deadline)
         except CancelledError:
             raise self._too_late() from None
-        except CorruptVideoError:
-            if time.monotonic() - started >= pace.seconds:  # no segment was finished: that is not the film's fault
-                raise self._too_late() from None
-            raise
+        except OutOfTimeError:  # no segment was finished
+            raise self._too_late() from None
 
     def _scanner(self, settings: Settings) -> _KnownScanner:
         return _KnownScanner(settings, SharedWorkers(self.shop.runner, settings, LAYERS))

@@ -13,12 +13,16 @@ from stills.index.index import Index
 from stills.index.store import SegmentRows
 from stills.scan.join import join_segments
 from stills.scan.parameters import models_of
+from stills.scan.watch import OutOfTimeError
 from stills.scan.work import Work
 from stills.types import Fallback, ScanReport
 
 
 def assemble(work: Work, fallbacks: tuple[Fallback, ...]) -> Index:
-    """The index that ``work`` gave, not saved yet. Raises ``CorruptVideoError`` and others where no frame came out."""
+    """The index that ``work`` gave, not saved yet.
+
+    Where no frame came out, raises ``CorruptVideoError``, ``OutOfTimeError`` or what else was in the way.
+    """
     from stills.models import model_hashes
 
     parts = sorted(chain.from_iterable(work.done.values()), key=_place)
@@ -78,6 +82,8 @@ def _coverage(times: NDArray[np.float64], duration: float) -> float:
 def _nothing_decoded(work: Work, parts: list[SegmentRows]) -> StillsError:
     if work.failed:
         return work.failed[0][1]
+    if work.stopped is not None:  # which says nothing about the video
+        return OutOfTimeError(work.stopped.message, path=work.path)
     reason = next((p.notes["first_error"] for p in parts if p.notes["first_error"]), None)
     return CorruptVideoError(
         f"no frame can be decoded ({reason})" if reason else "no frame can be decoded", path=work.path

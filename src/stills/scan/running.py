@@ -71,7 +71,7 @@ class SegmentRunner:
                     watch.pause(attempt, limits.retry_delay)
         except OutOfTimeError as error:
             work.warnings.append(error.message)
-            work.stopped = True
+            work.stopped = error
 
     def _take(self, work: Work, result: TaskResult, segment: Segment, *, last_try: bool) -> list[tuple[Key, Segment]]:
         """Note what came of a piece; what is to be tried again."""

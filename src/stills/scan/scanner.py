@@ -269,7 +269,7 @@ class Scanner(Staffed):
         index = assemble(work, fallbacks)
         if known is not None:
             index = merge_layers(known, index)
-        if work.stopped:
+        if work.stopped is not None:
             return index  # not kept: the finished segments are, and the next call goes on from there
         index = self._store.save(index)
         trim_spill(self._store.folder(index.content, index.parameters) / "spill", likely_picks(index))

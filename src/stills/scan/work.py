@@ -42,7 +42,8 @@ class Work:
     warnings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     cover: Mapping[str, Any] | None = None
-    stopped: bool = False
+    stopped: StillsError | None = None
+    """Why it ended before its end: the time for the video was up."""
     furthest: float = 0.0
 
     def position(self) -> float:
