@@ -183,11 +183,11 @@ def test_what_is_left_out_or_wrong_in_a_selection_is_told(ask: Any, done: Any) -
         answer = ask("POST", done["links"]["select"], json=body)
         return answer.status_code, answer.json()["code"]
 
-    assert refused(recipe="nothing") == (422, "invalid_request")
+    assert refused(recipe="nothing") == (422, "invalid-request")
     assert refused(recipe="people", options={"people": {"similarity": 3}}) == (422, "settings")
     assert refused(recipe="people", options={"scan": {"workers": 3}}) == (422, "settings")
     assert refused(options={"output": {"quality": float(10**300)}}) == (422, "settings")
-    assert refused(more=1) == (422, "invalid_request")
+    assert refused(more=1) == (422, "invalid-request")
 
 
 def test_a_time_line_is_for_plotting(ask: Any, done: Any) -> None:
@@ -261,7 +261,7 @@ def test_the_endpoints_of_the_thumbnail_system(ask: Any, film: Path) -> None:
     text = ask("POST", "/upload-video/", files={"file": ("film.mp4", b"this is no film" * 99)})
     assert (text.status_code, text.json()["code"]) == (400, "not-a-video")
     large = ask("POST", "/upload-video/", files={"file": ("film.mp4", bytes(3_000_001))})
-    assert (large.status_code, large.json()["code"]) == (413, "too_large")
+    assert (large.status_code, large.json()["code"]) == (413, "too-large")
     assert ask("POST", "/upload-video/", content=b"{}").status_code == 415
     assert ask("GET", "/upload-video/nothing").status_code == 404
 

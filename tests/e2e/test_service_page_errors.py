@@ -105,7 +105,7 @@ def test_files_that_are_too_large(driver: Any, tmp_path: Path) -> None:
         "title": "Content Too Large",
         "status": 413,
         "detail": "the video is larger than 3 MB",
-        "code": "too_large",
+        "code": "too-large",
         "remedy": "send less",
     }
     page.route(

@@ -92,7 +92,7 @@ def test_a_length_that_is_too_large_is_refused_before_the_body(server: RunningSe
     with closing(connect(server)) as connection:
         connection.sendall(upload_head(server, "Content-Length: 999999999", "Expect: 100-continue"))
         status, problem = all_of(connection)
-    assert (status, problem["code"]) == (413, "too_large")
+    assert (status, problem["code"]) == (413, "too-large")
 
 
 def test_what_grows_too_large_is_refused_while_it_comes(server: RunningServer, clean: None) -> None:
@@ -101,7 +101,7 @@ def test_what_grows_too_large_is_refused_while_it_comes(server: RunningServer, c
         for _ in range(10):
             connection.sendall(chunk(bytes(LIMIT // 5)))
         status, problem = all_of(connection)  # the body has not ended, nor will it
-    assert (status, problem["status"], problem["code"]) == (413, 413, "too_large")
+    assert (status, problem["status"], problem["code"]) == (413, 413, "too-large")
 
 
 @pytest.mark.parametrize("drip", [b"", b"xxxx"])
@@ -135,7 +135,7 @@ def test_a_full_disk_is_told(
 
     monkeypatch.setattr("stills.service.forms.os.write", full)
     answer = described.check(server.try_upload(b"content"))
-    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk-full")
     assert str(server.store.data) not in answer.text
 
 
@@ -154,32 +154,32 @@ def test_jobs_that_are_wrong_are_refused(server: RunningServer, described: Descr
         return refused(server.client.post("/v1/jobs", content=content, headers={"Content-Type": kind}))
 
     assert form(b"") == (422, "not-a-video")
-    assert form(recipe="films") == (422, "invalid_request")
-    assert form(options="{") == (400, "invalid_request")
-    assert form(options="[]") == (422, "invalid_request")
-    assert form(options='{"a": ' * 99999) == (413, "too_large")
-    assert form(options="[" * 60000) == (400, "invalid_request")
-    assert form(options='{"keyframes": {"start": NaN}}') == (400, "invalid_request")
-    assert form(options='{"output": {"name_template": "\\ud800"}}') == (422, "invalid_request")
+    assert form(recipe="films") == (422, "invalid-request")
+    assert form(options="{") == (400, "invalid-request")
+    assert form(options="[]") == (422, "invalid-request")
+    assert form(options='{"a": ' * 99999) == (413, "too-large")
+    assert form(options="[" * 60000) == (400, "invalid-request")
+    assert form(options='{"keyframes": {"start": NaN}}') == (400, "invalid-request")
+    assert form(options='{"output": {"name_template": "\\ud800"}}') == (422, "invalid-request")
     assert form(recipe="keyframes", options='{"keyframes": {"target": 0}}') == (422, "settings")
     assert form(recipe="keyframes", options='{"jobs": {"database": "sqlite://"}}') == (422, "settings")
     assert form(recipe="keyframes", options='{"models_dir": "/etc"}') == (422, "settings")
     assert form(webhook="https://hooks.example.org/x") == (422, "address-refused")
     assert sent({"source": "https://media.example.org/film.mp4"}) == (422, "address-refused")
     assert sent({"source": "file:///etc/passwd"}) == (422, "address-refused")
-    assert sent({}) == (422, "invalid_request")
-    assert sent(b"\xff{") == (400, "invalid_request")
-    assert sent(b'"' + bytes(300_000)) == (413, "too_large")
-    assert sent(b"x", "text/plain") == (415, "unsupported_media_type")
-    assert sent(b"x", "multipart/form-data") == (400, "invalid_request")
-    assert sent(b"--b--\r\n", "multipart/form-data; boundary=b") == (422, "invalid_request")
+    assert sent({}) == (422, "invalid-request")
+    assert sent(b"\xff{") == (400, "invalid-request")
+    assert sent(b'"' + bytes(300_000)) == (413, "too-large")
+    assert sent(b"x", "text/plain") == (415, "unsupported-media-type")
+    assert sent(b"x", "multipart/form-data") == (400, "invalid-request")
+    assert sent(b"--b--\r\n", "multipart/form-data; boundary=b") == (422, "invalid-request")
 
 
 def test_what_there_is_not_is_told_as_a_problem(server: RunningServer, clean: None) -> None:
     missing = server.client.get("/v2/jobs?secret=1")
-    assert (missing.status_code, missing.json()["code"], missing.json()["instance"]) == (404, "not_found", "/v2/jobs")
+    assert (missing.status_code, missing.json()["code"], missing.json()["instance"]) == (404, "not-found", "/v2/jobs")
     wrong = server.client.patch("/v1/jobs")
-    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method-not-allowed")
     assert wrong.headers["allow"] == "GET, POST"
     with closing(connect(server)) as connection:
         connection.sendall(b"this is no HTTP\r\n\r\n")

@@ -115,7 +115,7 @@ def test_who_asks_too_often_hears_when_to_come_again(tmp_path: Path) -> None:
     late = asked.post("/v1/jobs", content=b"x" * 100_000)
     assert (late.status_code, late.headers["content-type"]) == (429, "application/problem+json")
     assert 1 <= int(late.headers["retry-after"]) <= 30
-    assert late.json()["code"] == "too_many_requests"
+    assert late.json()["code"] == "too-many-requests"
     assert late.headers["x-content-type-options"] == "nosniff"
     assert [asked.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
     assert asked.get("/v1/jobs", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
@@ -172,7 +172,7 @@ def test_this_machine_answers_to_its_own_names(host: str) -> None:
 def test_a_name_that_was_made_to_lead_here_is_refused(host: str) -> None:
     asked = client()
     answer = asked.get("/v1/jobs", headers={"Host": host})
-    assert (answer.status_code, answer.json()["code"]) == (421, "wrong_host")
+    assert (answer.status_code, answer.json()["code"]) == (421, "wrong-host")
     assert asked.get("/healthz", headers={"Host": host}).status_code == 200
 
 

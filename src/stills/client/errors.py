@@ -36,13 +36,13 @@ class ForbiddenError(RemoteError):
 class NotThereError(RemoteError):
     """There is no such job, no such file, or no such service at this address."""
 
-    code = "not_found"
+    code = "not-found"
 
 
 class TooLargeError(RemoteError):
     """The video is larger than the server takes."""
 
-    code = "too_large"
+    code = "too-large"
 
 
 class UnreachableError(RemoteError):

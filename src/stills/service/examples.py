@@ -80,21 +80,21 @@ EVENT = 'id: 7\nevent: progress\ndata: {"id": "' + JOB_ID + '", "state": "runnin
 METRICS = 'stills_service_jobs{state="queued"} 3.0\n'
 
 _PROBLEMS: dict[int, tuple[str, str, str | None]] = {
-    400: ("invalid_request", "the body is not JSON", None),
+    400: ("invalid-request", "the body is not JSON", None),
     401: ("unauthorized", "a token is needed", "send the header Authorization: Bearer TOKEN"),
     403: ("forbidden", "this token may not do that: it needs the scope jobs", None),
     404: ("no-job", "there is no such job", None),
     408: ("timeout", "of the body, hardly anything came for 30 seconds", "try again with a better connection"),
     409: ("not-ready", "the job is running: it has no result", None),
-    413: ("too_large", "the file is larger than 2 GB, which is the most that is taken", None),
-    415: ("unsupported_media_type", "the body has to be application/json", None),
-    416: ("range_not_satisfiable", "the file has 5120 bytes: nothing of it is in that range", None),
-    421: ("wrong_host", "the service is not called by this name", "add it to the setting service.hosts"),
+    413: ("too-large", "the file is larger than 2 GB, which is the most that is taken", None),
+    415: ("unsupported-media-type", "the body has to be application/json", None),
+    416: ("range-not-satisfiable", "the file has 5120 bytes: nothing of it is in that range", None),
+    421: ("wrong-host", "the service is not called by this name", "add it to the setting service.hosts"),
     422: ("settings", "option keyframes.target = 0: input should be greater than or equal to 1", None),
     429: ("queue-full", "200 jobs are queued, and no more may be", "try later"),
     500: ("internal", "the service failed at this: that is a bug in it", "tell who runs it when this was"),
     503: ("unavailable", "the service has too much to do", "try again in a moment"),
-    507: ("disk_full", "the disk of the service is full", "erase jobs that are not needed, or try later"),
+    507: ("disk-full", "the disk of the service is full", "erase jobs that are not needed, or try later"),
 }
 
 

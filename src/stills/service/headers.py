@@ -91,10 +91,10 @@ class SecurityHeaders:
         host = headers.get("host", "")
         if self._only and path not in _PROBES and not self._is_ours(_name_of(host)):
             said = "the service is not called by this name"
-            return ProblemError(421, said, code="wrong_host", remedy="add it to the setting service.hosts")
+            return ProblemError(421, said, code="wrong-host", remedy="add it to the setting service.hosts")
         if scope["method"] not in _SAFE and not self._is_same(headers, host):
             said = "this request comes from a page of another site"
-            return ProblemError(403, said, code="wrong_origin", remedy="add its origin to the setting service.cors")
+            return ProblemError(403, said, code="wrong-origin", remedy="add its origin to the setting service.cors")
         return None
 
     def _is_ours(self, name: str) -> bool:

@@ -41,23 +41,23 @@ MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
 
 CODES: Mapping[int, str] = {
-    400: "invalid_request",
+    400: "invalid-request",
     401: "unauthorized",
     403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
+    404: "not-found",
+    405: "method-not-allowed",
     408: "timeout",
     409: "conflict",
-    411: "length_required",
-    413: "too_large",
-    415: "unsupported_media_type",
-    416: "range_not_satisfiable",
-    421: "wrong_host",
-    422: "invalid_request",
-    429: "too_many_requests",
+    411: "length-required",
+    413: "too-large",
+    415: "unsupported-media-type",
+    416: "range-not-satisfiable",
+    421: "wrong-host",
+    422: "invalid-request",
+    429: "too-many-requests",
     500: "internal",
     503: "unavailable",
-    507: "disk_full",
+    507: "disk-full",
 }
 """The code of a problem for which there is no error of stills, by its status."""
 

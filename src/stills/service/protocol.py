@@ -59,7 +59,7 @@ class Protocol(H11Protocol):
             "title": "Bad Request",
             "status": 400,
             "detail": "this is no HTTP request",
-            "code": "invalid_request",
+            "code": "invalid-request",
             "remedy": None,
             "instance": "",
         }

@@ -95,7 +95,7 @@ function take(file) {
 function wrongFile(file) {
   if (service.upload_limit && file.size > service.upload_limit) {
     return { title: "The video is too large", message: `${file.name} has ${size(file.size)}; this service takes up to ${size(service.upload_limit)}`,
-      remedy: service.sources ? "Give its address instead, or a smaller copy." : "Take a smaller copy of it.", code: "too_large" };
+      remedy: service.sources ? "Give its address instead, or a smaller copy." : "Take a smaller copy of it.", code: "too-large" };
   }
   if (file.size === 0) { return { title: "The file is empty", message: `${file.name} has no bytes`, remedy: "Choose another one.", code: "empty" }; }
   return null;
