@@ -188,6 +188,7 @@ def test_one_link_that_leads_nowhere_costs_only_itself(films: Path) -> None:
     assert len(found) == 7  # the film that is a circle is said where it is opened
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_lines_are_passed_on_one_by_one(tmp_path: Path) -> None:
     path = tmp_path / "list.jsonl"
     with path.open("w") as file:

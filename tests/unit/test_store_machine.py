@@ -16,6 +16,8 @@ from stills.errors import FencedError
 from stills.jobs.store import Claim, Fingerprint, VideoRow
 from stills.jobs.store.opening import open_database_store
 
+pytestmark = pytest.mark.slow
+
 LEASE = 60.0
 
 
