@@ -144,6 +144,19 @@ def test_nobody_in_the_film_can_be_asked_something_else(server: RunningServer, d
     assert one.value.suggested_filename.endswith(".jpg")
 
 
+def test_frames_that_were_taken_with_no_choosing_have_nothing_to_change(
+    server: RunningServer, driver: Any, tmp_path: Path
+) -> None:
+    asked = {"keyframes": {"every": "10f"}}
+    job = server.finished(server.upload(empty_film(tmp_path / "empty.mp4"), recipe="keyframes", options=asked))
+    page = driver.open(f"#job={job['id']}").page
+    driver.title("3 key frames")
+    expect(page.locator("nav.tabs")).to_be_hidden()
+    expect(page.locator(".tune")).to_have_count(0)
+    page.locator(".frame .pic:not(.loading) img").first.wait_for()
+    expect(page.locator(".pic.missing")).to_have_count(0)
+
+
 def test_events_that_do_not_come_are_asked_for_and_a_lost_service_is_found_again(
     server: RunningServer, driver: Any, tmp_path: Path
 ) -> None:

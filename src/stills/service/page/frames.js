@@ -2,11 +2,13 @@
 
 import { timeAxis } from "./chart.js";
 import { el } from "./dom.js";
-import { chooser, downloader, opener, pickPicture, score, viewed, when } from "./picks.js";
+import { chooser, downloader, opener, pickPicture, score, scoreOf, viewed, when } from "./picks.js";
 import { view as show } from "./viewer.js";
 import { because, count } from "./words.js";
 
 const ONE = { keyframes: "Key frame", thumbnails: "Thumbnail", portrait: "Portrait" };
+
+const sentence = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 
 const framesOf = (document_) => document_.frames ?? (document_.frame ? [document_.frame] : []);
 
@@ -41,8 +43,8 @@ export function framesView(first) {
     cards = made;
     grid.replaceChildren(...made.values());
     empty.hidden = picks.length > 0;
-    empty.textContent = view.document.reason ?? "No frame qualifies. Change the selection.";
-    scrubber?.setPicks(picks.filter((pick) => pick.time !== null).map((pick) => ({ time: pick.time, pick, rank: pick.rank, words: `${nameOf(recipe, picks.indexOf(pick))} at ${when(pick)}, score ${pick.score.toFixed(2)}` })), ranked);
+    empty.textContent = sentence(view.document.reason ?? "no frame qualifies") + (view.indexed ? " Change the selection, or look more closely in a new job." : "");
+    scrubber?.setPicks(picks.filter((pick) => pick.time !== null).map((pick) => ({ time: pick.time, pick, rank: pick.rank, words: `${nameOf(recipe, picks.indexOf(pick))} at ${when(pick)}${scoreOf(pick) ? `, score ${scoreOf(pick)}` : ""}` })), ranked);
     next.replaceChildren(...runnersUp(view));
   };
   update(first);
@@ -71,7 +73,7 @@ function runnersUp(view) {
   const items = picks.map((pick, n) => viewed(view, pick, `Next best ${n + 1}`));
   return [el("h3", {}, "Next best"), el("ul", { class: "strip" }, ...picks.map((pick, n) => el("li", {},
     opener(pickPicture(view, pick, `Next best ${n + 1} at ${when(pick)}`), `Next best ${n + 1}, ${when(pick)}`, () => show(items, n)),
-    el("p", { class: "small" }, when(pick), el("span", { class: "soft" }, ` ${pick.score.toFixed(2)}`)))))];
+    el("p", { class: "small" }, when(pick), el("span", { class: "soft" }, ` ${scoreOf(pick)}`)))))];
 }
 
 /** The scrubber: the picture nearest to a place, what was measured there, and ways to the picks before and after. */
@@ -114,6 +116,7 @@ function scrub(view, film, ranked, onPick, now) {
     setPicks(picks, isRanked) {
       state.picks = picks;
       state.shown = null;
+      place.hidden = picks.length === 0;
       axis.setPicks(picks, isRanked);
       if (axisTime() === 0 && picks.length) { axis.goTo(picks[0].time); }
     },

@@ -9,7 +9,7 @@ import { problemBox, showProblem } from "./problem.js";
 import { Result } from "./result.js";
 import { ENDED, watch } from "./watch.js";
 import { closeViewer } from "./viewer.js";
-import { STAGES, ago, clock, percent, roughly, size } from "./words.js";
+import { STAGES, ago, clock, count, percent, roughly, size } from "./words.js";
 
 const SHARES = { queued: [0, 0], fetch: [0, 0.15], probe: [0, 0.02], scan: [0.02, 0.93], select: [0.93, 0.94], render: [0.94, 1], done: [1, 1] };
 const FETCHED = { probe: [0.15, 0.17], scan: [0.17, 0.93] };
@@ -100,7 +100,7 @@ class JobPage {
   head(video = null, document_ = null) {
     const { job } = this;
     const known = video
-      ? [clock(video.duration, video.duration < 60 ? 1 : 0), `${video.width} × ${video.height}`, CODECS[video.codec] ?? video.codec.toUpperCase(), video.frame_rate ? `${Number(video.frame_rate.toFixed(2))} fps` : "", video.file_size ? size(video.file_size) : "", document_.shots?.length ? `${document_.shots.length} shots` : ""]
+      ? [clock(video.duration, video.duration < 60 ? 1 : 0), `${video.width} × ${video.height}`, CODECS[video.codec] ?? video.codec.toUpperCase(), video.frame_rate ? `${Number(video.frame_rate.toFixed(2))} fps` : "", video.file_size ? size(video.file_size) : "", document_.shots?.length ? count(document_.shots.length, "shot") : ""]
       : [recipeTitle(job.recipe), job.source ?? "", `started ${ago(job.created)}`];
     if (job.expires) { known.push(`deleted ${ago(job.expires)}`); }
     this.facts.replaceChildren(...known.filter(Boolean).map((fact) => el("li", {}, fact)));
@@ -178,7 +178,12 @@ class JobPage {
       if (location.hash !== hash) { history.replaceState(null, "", hash); }
     };
     this.result = new Result(this.job, this.body, this.recipe, { onShow, onTake: (document_) => this.said(document_) });
-    await this.result.open();
+    try {
+      await this.result.open();
+    } catch (error) {
+      if (!this.stop.signal.aborted) { this.failed(error); }
+      throw error; // it is for the console, too
+    }
     performance.mark("stills-drawn");
     const document_ = this.result.own ?? this.result.view?.document;
     if (document_) { this.head(document_.video, document_); }

@@ -3,7 +3,7 @@
 import { posters, together } from "./cast.js";
 import { rail } from "./chart.js";
 import { el } from "./dom.js";
-import { chooser, downloader, isFresh, opener, parts, pathsOf, pickPicture, sizeOf, viewed, when } from "./picks.js";
+import { chooser, downloader, isFresh, opener, parts, pathsOf, pickPicture, scoreOf, sizeOf, viewed, when } from "./picks.js";
 import { picture, portrait } from "./pictures.js";
 import { view as show } from "./viewer.js";
 import { because, clock, count, length, percent, personColor } from "./words.js";
@@ -95,13 +95,13 @@ function card(view, person) {
       el("p", { class: "why" }, because(best.reasons)),
       attributes(person),
       el("div", { class: "two" },
-        el("section", { "aria-label": `Score of the best frame of ${name}` }, el("div", { class: "line head" }, el("h4", {}, "Score of the best frame"), el("b", {}, best.score.toFixed(2))), parts(best.reasons)),
+        el("section", { "aria-label": `Score of the best frame of ${name}` }, el("div", { class: "line head" }, el("h4", {}, "Score of the best frame"), el("b", {}, scoreOf(best))), parts(best.reasons)),
         el("section", { "aria-label": `${name} in numbers` }, el("dl", { class: "facts" }, ...facts.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value))))))));
 }
 
 function small(view, pick, words, open) {
   return el("li", {}, opener(picture(pathsOf(view, pick, 320), `${words} at ${when(pick)}`, sizeOf(view, pick), { fresh: isFresh(view.job) }), words, open),
-    el("p", { class: "small" }, when(pick), el("span", { class: "soft" }, ` ${pick.score.toFixed(2)}`)));
+    el("p", { class: "small" }, when(pick), el("span", { class: "soft" }, ` ${scoreOf(pick)}`)));
 }
 
 /** What models inferred of a person, with how sure that is. */

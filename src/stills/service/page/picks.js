@@ -14,6 +14,9 @@ const FRESH_MS = 180000;
 /** When a pick is: its time, or the cover picture of the file. */
 export const when = (pick, digits = 1) => (pick.time === null ? "Cover picture" : clock(pick.time, digits));
 
+/** The score of a pick; frames that were taken with no choosing have none. */
+export const scoreOf = (pick) => (typeof pick.score === "number" ? pick.score.toFixed(2) : "");
+
 /** The artifact that a pick of the shown answer was written to, if it was. */
 export const artifactOf = (view, pick) => (pick.file ? view.artifacts.get(pick.file) ?? null : null);
 
@@ -50,7 +53,7 @@ export function score(pick, note = null) {
   const values = Object.values(pick.reasons ?? {});
   const spark = svg("svg", { class: "spark", width: values.length * 7, height: 16, "aria-hidden": "true" }, ...values.flatMap((value, n) => [
     svg("rect", { class: "well", x: n * 7, width: 5, height: 16, rx: 1 }), svg("rect", { class: "fill", x: n * 7, y: 16 - value * 16, width: 5, height: value * 16, rx: 1 })]));
-  return el("details", { class: "score" }, el("summary", {}, "Score ", el("b", {}, pick.score.toFixed(2)), spark), parts(pick.reasons ?? {}), note ? el("p", { class: "soft small" }, note) : null);
+  return el("details", { class: "score" }, el("summary", {}, "Score ", el("b", {}, scoreOf(pick)), spark), parts(pick.reasons ?? {}), note ? el("p", { class: "soft small" }, note) : null);
 }
 
 /** The box that chooses a pick for downloading. */
@@ -84,7 +87,7 @@ export function viewed(view, pick, title) {
     words: () => [
       el("p", {}, el("strong", {}, when(pick)), pick.shot ? ` · shot ${pick.shot}` : ""),
       pick.reasons && Object.keys(pick.reasons).length ? el("p", {}, because(pick.reasons, view.document.settings?.weights)) : null,
-      pick.reasons && Object.keys(pick.reasons).length ? el("p", { class: "soft small" }, `Score ${pick.score.toFixed(2)}`) : null,
+      pick.reasons && Object.keys(pick.reasons).length ? el("p", { class: "soft small" }, `Score ${scoreOf(pick)}`) : null,
       pick.reasons ? parts(pick.reasons) : null,
       
     ].filter(Boolean),

@@ -8,7 +8,7 @@ import { recipeTitle, recipes } from "./newjob.js";
 import { peopleView } from "./people.js";
 import { download, fileName, largest } from "./picks.js";
 import { confirmed, problemBox, showProblem } from "./problem.js";
-import { same } from "./schema.js";
+import { optionAt, same } from "./schema.js";
 import { canTune, howChosen, tunePanel } from "./tune.js";
 import { found } from "./words.js";
 
@@ -61,7 +61,9 @@ export class Result {
 
   /** Load and draw. Throws nothing: what goes wrong is said in its place. */
   async open() {
-    const signals = getJson(jobPath(this.job.id, "/timeline")).catch((error) => { this.indexed = ![404, 409].includes(error.status); return null; });
+    const plain = ["all", "every"].some((name) => optionAt(this.job.options, `keyframes.${name}`)); // taken with no choosing: nothing was measured
+    this.indexed = !(this.job.recipe === "keyframes" && plain);
+    const signals = !this.indexed ? null : getJson(jobPath(this.job.id, "/timeline")).catch((error) => { this.indexed = ![404, 409].includes(error.status); return null; });
     try {
       if (!this.job.error) { this.own = await getJson(jobPath(this.job.id, "/result")); }
       this.signals = this.own?.timeline ?? await signals;

@@ -135,6 +135,7 @@ export function howChosen(recipe, document_) {
     .map(([why, number]) => `${number.toLocaleString("en")} ${why.replaceAll("_", " ")}`);
   const left = dropped.length ? `left out: ${dropped.join(", ")}` : "";
   if (recipe === "keyframes") {
+    if (document_.frames.every((one) => typeof one.score !== "number")) { return "taken with no choosing"; }
     const chosen = document_.target ? "the most different first" : document_.similarity !== undefined ? `none more alike than ${document_.similarity}` : "";
     const apart = document_.distinct === undefined ? "" : `${count(document_.distinct, "frame")} could be told apart`;
     return [chosen, apart].filter(Boolean).join("; ");
