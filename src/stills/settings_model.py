@@ -211,7 +211,7 @@ class Settings(Section):
     remote: str | None = None
     """Server that does the work of recipes, such as https://stills.example.org; by default this machine does it."""
     remote_token: SecretStr | None = None
-    """Token for that server: in the environment STILLS_REMOTE_TOKEN. No flag gives it, as others could read it there."""
+    """Token for that server: in the environment STILLS_REMOTE_TOKEN. No flag gives it: others could read it there."""
 
     @property
     def models_folder(self) -> Path:

@@ -276,7 +276,7 @@ def test_flags_reach_the_settings(
         "format": "webp", "quality": 50, "fit": "1080p", "fit_mode": "pad", "crops": True, "lossless": True,
         "compression": 3, "bit_depth": 8, "name_template": "{number}_{person}", "sheet": None,
     }  # fmt: skip
-    assert settings.scan.model_dump(exclude={"segment_seconds"}) == {
+    assert settings.scan.model_dump(exclude={"segment_seconds", "previews"}) == {
         "effort": "fast", "workers": 3, "threads": 2, "device": "cuda", "precision": "f32", "resume": False,
         "detector": "yunet", "embedder": "sface", "attributes_model": "default",
     }  # fmt: skip
