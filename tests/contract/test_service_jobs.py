@@ -156,6 +156,32 @@ def test_files_are_added_to_done_jobs_alone(made: Service) -> None:
         store.add_artifacts(job, job.folder or "", more)
 
 
+def test_twenty_uploads_events_and_hearts_at_once_wait_for_each_other(made: Service) -> None:
+    store = made.open(active_per_owner=100)
+    store.add(made.job(owner="first"))
+    run = store.begin_run("test")
+    held = claimed(store, run)
+    seen: list[float] = []
+    watching = threading.Thread(
+        target=lambda: seen.extend(one.job.progress.fraction for one in store.watch(held.job.id, timeout_s=60))
+    )
+    watching.start()
+    uploads = [made.job(owner=str(number)) for number in range(20)]
+
+    def act(number: int) -> Any:
+        if number < 20:
+            return store.add(uploads[number]).job.id
+        return store.beat(run, [held], {held.number: JobProgress("scan", number / 100)}, renew=True)
+
+    done = at_once(24, act)
+    assert len(set(done[:20])) == 20
+    assert done[20:] == [{held.number}] * 4
+    assert store.counts().queued == 20
+    do(store, held)
+    watching.join(60)
+    assert seen[-1] == 1.0
+
+
 def test_an_empty_upload_is_none(made: Service) -> None:
     store = made.open()
     with pytest.raises(InputError):

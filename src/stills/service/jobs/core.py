@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -53,6 +55,9 @@ class JobBase:
         """See :func:`stills.service.jobs.store.open_jobs`."""
         self._database = database
         self._library = library
+        # SQLite has whoever finds it locked look again in a while, up to 0.1 s later: in one process, taking turns is
+        # quicker and fair.
+        self._turn = threading.Lock() if database.sqlite else contextlib.nullcontext()
         self._runs = Store(database, library, fallbacks=fallbacks, place=place)
         self.folders = data
         self.settings = settings
@@ -204,7 +209,8 @@ class JobBase:
         self._write(bury)
 
     def _write(self, do: Callable[[Session], _T]) -> _T:
-        return self._database.transact(lambda connection: do(Session(connection, self._database, self._library)))
+        with self._turn:
+            return self._database.transact(lambda connection: do(Session(connection, self._database, self._library)))
 
     def _read(self, do: Callable[[Session], _T]) -> _T:
         return self._database.read(lambda connection: do(Session(connection, self._database, self._library)))
