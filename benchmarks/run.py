@@ -36,6 +36,7 @@ from benchmarks.real import real
 from benchmarks.remote import remote
 from benchmarks.results import Check, Section, replace_between, targets_markdown
 from benchmarks.scaling import scaling
+from benchmarks.service_select import service_select
 from benchmarks.shots import shots
 from benchmarks.speed import again, speed, workers
 from benchmarks.ssim import ssim
@@ -75,6 +76,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "detectors": detectors,
     "remote": remote,
     "lambda": aws_lambda,
+    "select": service_select,
 }
 """All sections, in the order of the page."""
 
