@@ -16,29 +16,15 @@ from hypothesis import settings
 settings.register_profile("stills", deadline=None)
 settings.load_profile("stills")
 
-LONGEST = (
-    "test_library",
-    "test_cli_keyframes",
-    "test_images",
-    "test_corpus_people",
-)
-"""Files of a minute and more, the longest first: whatever is begun last should be short."""
-
-
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker more than there are cores: many tests wait for processes, servers and clocks."""
     return (psutil.cpu_count(logical=config.option.numprocesses == "logical") or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, quick ones last, so that all workers end at about the same time."""
+    """Files with slow tests first: the quick ones then fill what is left until all workers are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-
-    def place(item: pytest.Item) -> tuple[int, bool]:
-        name = item.path.stem
-        return (LONGEST.index(name) if name in LONGEST else len(LONGEST), item.path not in slow)
-
-    items.sort(key=place)
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
