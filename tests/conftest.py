@@ -16,6 +16,7 @@ from hypothesis import settings
 settings.register_profile("stills", deadline=None)
 settings.load_profile("stills")
 
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker more than there are cores: many tests wait for processes, servers and clocks."""
     return (psutil.cpu_count(logical=config.option.numprocesses == "logical") or 1) + 1
