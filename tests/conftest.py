@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line has it; before NumPy is imported
+# Libraries leave files alone that were written in the last five seconds, as most of ours were; some tests say otherwise.
+os.environ.setdefault("STILLS_JOBS__SETTLE", "0")
 
 import psutil
 import pytest
