@@ -36,6 +36,8 @@ from benchmarks.real import real
 from benchmarks.remote import remote
 from benchmarks.results import Check, Section, replace_between, targets_markdown
 from benchmarks.scaling import scaling
+from benchmarks.service_hostile import service_hostile
+from benchmarks.service_load import service
 from benchmarks.service_select import service_select
 from benchmarks.shots import shots
 from benchmarks.speed import again, speed, workers
@@ -76,6 +78,8 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "detectors": detectors,
     "remote": remote,
     "lambda": aws_lambda,
+    "service": service,
+    "service-hostile": service_hostile,
     "select": service_select,
 }
 """All sections, in the order of the page."""
