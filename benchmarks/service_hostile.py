@@ -92,7 +92,8 @@ def _siege(bench: Bench, server: Service, uploads: Any, canary: Any, film: bytes
               len(siege.found) == len(heard)),
         Check("… files read outside and connections made", str(len(heard)), "0", not heard),
         Check("… data folder, back to the start", f"{(after - before) / 1e6:+.2f} MB", f"≤ +{_EMPTY_MB} MB", tidy),
-        Check("… memory (in the second half), files and processes do not grow", f"{leak:+.0f} MB, {open_files}, {processes + 1}",
+        Check("… memory (in the second half), files and processes do not grow",
+              f"{leak:+.0f} MB, {open_files}, {processes + 1}",
               f"≤ +{MOST_LEAK_MB:.0f} MB, {files + MOST_FILES}, {MOST_PROCESSES + 1}", small),
     )  # fmt: skip
     remarks = (
