@@ -252,7 +252,7 @@ def test_all_of_it_by_keyboard(server: RunningServer, browser: Browser, film: Pa
         page.keyboard.press("ArrowRight")
         driver.tab_to("[data-tune='keyframes.target']")
         page.keyboard.press("Home")
-        driver.title("1 key frame")
+        expect(page.locator("#result-title")).to_have_text("1 key frame")
         driver.tab_to(".scrub")
         page.keyboard.press("End")
         assert "4.8" in str(page.locator(".scrub").get_attribute("aria-valuetext"))
@@ -265,9 +265,7 @@ def test_all_of_it_by_keyboard(server: RunningServer, browser: Browser, film: Pa
         page.locator(".job-head .danger").focus()
         page.keyboard.press("Enter")
         assert driver.focused() == "confirm-no"
-        page.keyboard.press("Shift+Tab")
-        page.keyboard.press("Tab")
-        page.keyboard.press("Tab")
+        driver.tab_to("#confirm-yes")
         page.keyboard.press("Enter")
         expect(page.locator("#jobs-title")).to_be_visible()
 

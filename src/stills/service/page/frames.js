@@ -8,6 +8,8 @@ import { because, count } from "./words.js";
 
 const ONE = { keyframes: "Key frame", thumbnails: "Thumbnail", portrait: "Portrait" };
 
+const FOCUSABLE = [".opener", "summary", "input", ".link"];
+
 const sentence = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 
 const framesOf = (document_) => document_.frames ?? (document_.frame ? [document_.frame] : []);
@@ -41,7 +43,10 @@ export function framesView(first) {
       made.set(pick.pts, old?.dataset.key === key ? old : card(view, pick, n, ranked, key, () => show(items(), n)));
     });
     cards = made;
+    const held = grid.contains(document.activeElement) ? document.activeElement : null;
+    const [was, place] = [held?.closest(".frame")?.dataset.pts, held ? FOCUSABLE.findIndex((one) => held.matches(one)) : -1];
     grid.replaceChildren(...made.values());
+    if (held) { made.get(Number(was))?.querySelector(FOCUSABLE[place])?.focus({ preventScroll: true }); } // moving a card takes it away
     empty.hidden = picks.length > 0;
     empty.textContent = sentence(view.document.reason ?? "no frame qualifies") + (view.indexed ? " Change the selection, or look more closely in a new job." : "");
     scrubber?.setPicks(picks.filter((pick) => pick.time !== null).map((pick) => ({ time: pick.time, pick, rank: pick.rank, words: `${nameOf(recipe, picks.indexOf(pick))} at ${when(pick)}${scoreOf(pick) ? `, score ${scoreOf(pick)}` : ""}` })), ranked);
