@@ -270,6 +270,13 @@ def test_dropped_embeddings_are_gone_and_people_are_not(film: Path, tmp_path: Pa
     assert again.people == before.people
 
 
+def test_faces_that_are_measured_again_keep_what_else_was_known_of_them(film: Path, tmp_path: Path):
+    settings = given(tmp_path, segment_seconds=600, effort="fast")
+    stills.scan(film, layers={"expression"}, settings=settings)
+    index = stills.scan(film, layers={"age"}, settings=settings)
+    assert index.layers >= {"faces", "expression", "age"}
+
+
 def test_forgetting_leaves_nothing(film: Path, tmp_path: Path):
     settings = given(tmp_path / "cache")
     stills.people(film, settings=settings).save(tmp_path / "out")

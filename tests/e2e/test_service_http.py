@@ -155,7 +155,10 @@ def test_another_question_is_answered_from_what_was_measured(ask: Any, done: Any
 def test_a_selection_can_be_saved(ask: Any, done: Any) -> None:
     before = {one["name"] for one in ask("GET", done["links"]["self"]).json()["artifacts"]}
     body = {"recipe": "portrait", "options": {}, "save": True}
-    saved = ask("POST", done["links"]["select"], json=body).json()["artifacts"]
+    answer = ask("POST", done["links"]["select"], json=body).json()
+    saved, document = answer["artifacts"], answer["document"]
+    assert document["files"]
+    assert all(any(one["file"].endswith(f"/{file}") for one in saved) for file in document["files"])
     assert {one["kind"] for one in saved} == {"other", "picture"}
     assert before.isdisjoint(one["name"] for one in saved)
     for one in saved:

@@ -21,7 +21,8 @@ from stills.index.spill import trim_spill
 from stills.media.http_source import CHANGED, CHANGED_REMEDY
 from stills.media.sandbox_tasks import Task, TaskResult
 from stills.media.source import content_id, is_remote
-from stills.scan.parameters import EFFORTS, ScanParameters, attributes_in, for_remote, models_of, with_needs
+from stills.scan.layers import OF_FACES
+from stills.scan.parameters import EFFORTS, ScanParameters, for_remote, models_of, with_needs
 from stills.scan.pictures import Pictures, Rgb, decode_picks
 from stills.scan.plan import plan_segments
 from stills.scan.running import SegmentRunner
@@ -90,7 +91,7 @@ class Scanner(Staffed):
         known = self._load(content, parameters)
         missing = with_needs(wanted - known.layers) if known is not None and resume else wanted
         if known is not None and resume and "faces" in missing:  # its faces give way to new ones, with all they have
-            missing |= with_needs(attributes_in(known.layers))
+            missing |= with_needs(known.layers & OF_FACES)
         fallbacks = self._fallbacks(missing, parameters)
         self._staff.models.ensure(public_name(path), models_of(missing, parameters))
         self._layers = missing  # for the workers, should none have been started

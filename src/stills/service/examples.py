@@ -9,9 +9,16 @@ from stills._version import __version__
 
 JOB_ID = "3f0c9a4be1d84d0f9b7a5d2c6e8f1a20"
 _HOME = f"/v1/jobs/{JOB_ID}"
-_DOCUMENT = {"name": "thumbnails.json", "kind": "result", "bytes": 5120, "type": "application/json"}
-_PICTURE = {"name": "thumbnail_01.jpg", "kind": "picture", "bytes": 181204, "type": "image/jpeg"}
-_ARTIFACTS = [{**one, "url": f"{_HOME}/artifacts/{one['name']}"} for one in (_DOCUMENT, _PICTURE)]
+_DOCUMENT = {"file": "thumbnails.json", "kind": "result", "bytes": 5120, "type": "application/json"}
+_PICTURE = {"file": "thumbnails/thumbnail_01.jpg", "kind": "picture", "bytes": 181204, "type": "image/jpeg"}
+
+
+def _artifact(one: dict[str, Any]) -> dict[str, Any]:
+    name = one["file"].rpartition("/")[2]
+    return {"name": name, **one, "url": f"{_HOME}/artifacts/{name}"}
+
+
+_ARTIFACTS = [_artifact(one) for one in (_DOCUMENT, _PICTURE)]
 
 JOB: dict[str, Any] = {
     "id": JOB_ID,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -215,7 +217,9 @@ def _answer(context: Context, job: Job, recipe: str, options: dict[str, Any]) ->
 
 def _saved(context: Context, job: Job, recipe: str, options: dict[str, Any]) -> Response:
     artifacts = context.answers.save(job, recipe, options)
-    return _selection(context, job, context.answers.select(job, recipe, options), artifacts)
+    answer = context.answers.select(job, recipe, options)
+    written = json.loads(context.store.artifact_path(job, artifacts[0]).read_text(encoding="utf-8"))  # names its files
+    return _selection(context, job, replace(answer, document=written), artifacts)
 
 
 def _selection(context: Context, job: Job, answer: Answer, artifacts: tuple[Artifact, ...]) -> Response:

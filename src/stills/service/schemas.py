@@ -80,6 +80,8 @@ class ArtifactModel(Model):
 
     name: str
     """What it is asked for by; unique in its job."""
+    file: str
+    """Its place in the folder of the result, as the result's JSON and archives have it."""
     kind: Literal["result", "picture", "video", "other"]
     """result is the recipe's JSON."""
     bytes: int

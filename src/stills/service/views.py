@@ -50,7 +50,8 @@ def job_json(job: Job, context: Context) -> dict[str, Any]:
 def artifact_json(artifact: Artifact, home: str) -> dict[str, Any]:
     """An artifact as clients see it; ``home`` is the address of its job."""
     url = f"{home}/artifacts/{quote(artifact.name, safe='')}"
-    return {"name": artifact.name, "kind": artifact.kind, "bytes": artifact.bytes, "type": artifact.type, "url": url}
+    who = {"name": artifact.name, "file": artifact.file}
+    return {**who, "kind": artifact.kind, "bytes": artifact.bytes, "type": artifact.type, "url": url}
 
 
 def moment(at: float | None) -> str | None:
