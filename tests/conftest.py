@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line has it; before NumPy is imported
-# Libraries leave files alone that were written in the last five seconds, as most of ours were; some tests say otherwise.
+# Libraries leave files alone that were written in the last five seconds, as ours were; some tests say otherwise.
 os.environ.setdefault("STILLS_JOBS__SETTLE", "0")
 
 import psutil

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from stills.index.goodness import SIGNAL_COLUMNS, goodness
 from stills.index.index import Index
 from stills.index.schema import ATTRIBUTES, FRAMES
-from stills.types import ScanReport
+from stills.types import Layer, ScanReport
 
-OF_FACES = frozenset({"expression", *ATTRIBUTES})
+OF_FACES: frozenset[Layer] = frozenset({"expression", *ATTRIBUTES})
 """Layers that are columns of the faces, or made from them."""
 
 
