@@ -91,7 +91,7 @@ class Scanner(Staffed):
         known = self._load(content, parameters)
         missing = with_needs(wanted - known.layers) if known is not None and resume else wanted
         if known is not None and resume and "faces" in missing:  # its faces give way to new ones, with all they have
-            missing |= with_needs(known.layers & OF_FACES)
+            missing |= with_needs(OF_FACES.intersection(known.layers))
         fallbacks = self._fallbacks(missing, parameters)
         self._staff.models.ensure(public_name(path), models_of(missing, parameters))
         self._layers = missing  # for the workers, should none have been started
