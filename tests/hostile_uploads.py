@@ -185,8 +185,7 @@ class Siege:
         if "x-owned" in reply.headers:
             self._note(name, "a header was injected")
         if reply.status >= 400 and reply.headers.get("content-type") != "application/problem+json":
-            if reply.status not in {400, 431} or b"Invalid HTTP request" not in reply.body:
-                self._note(name, f"no problem document: {reply.status} {reply.headers} {reply.body[:200]!r}")
+            self._note(name, f"no problem document: {reply.status} {reply.headers} {reply.body[:200]!r}")
             return
         if reply.status >= 400:
             problem = reply.json()

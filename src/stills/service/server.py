@@ -71,6 +71,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=Protocol,
+                ws="none",  # with a library for it installed, upgrades would leave our protocol and its limits
                 lifespan="on",
                 log_config=None,
                 access_log=False,
