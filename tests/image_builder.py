@@ -144,7 +144,7 @@ def _run_all(stage: Stage, box: Box, boxes: dict[str, Box], context: Path, state
             case "USER" | "VOLUME" | "EXPOSE" | "HEALTHCHECK" | "ENTRYPOINT" | "CMD" | "STOPSIGNAL" | "LABEL":
                 pass  # how it is started
             case _:
-                raise NotImplementedError(step.name)
+                raise ValueError(f"a step that this builder does not know: {step.name}")
 
 
 def _run(step: Step, box: Box, state: State) -> None:
