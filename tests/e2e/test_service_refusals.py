@@ -24,12 +24,7 @@ from stills.service.views import flat, nested
 
 pytestmark = pytest.mark.slow
 LIMIT = 300_000
-OWN, OTHER, READER, ADMIN = (
-    "own-".ljust(24, "o"),
-    "other-".ljust(24, "o"),
-    "read-".ljust(24, "o"),
-    "adm-".ljust(24, "o"),
-)
+OWN, OTHER, READER, METER, ADMIN = (f"{name}-".ljust(24, "o") for name in ("own", "other", "read", "meter", "adm"))
 
 
 @pytest.fixture(scope="module")
@@ -259,11 +254,11 @@ def test_a_stream_of_events_lives_and_ends_with_its_job(
 
 def test_clients_see_their_own_jobs_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stills.service.jobs.runner.JobRunner._claim", lambda _: None)
-    tokens = f"own {OWN}; other {OTHER}; own {READER} read; boss {ADMIN} admin"
+    tokens = f"own {OWN}; other {OTHER}; own {READER} read; boss {ADMIN} admin; monitor {METER} metrics"
     with serving(tmp_path, token=OWN, tokens_text=tokens) as server:
         job = server.upload(b"content")
         home = job["links"]["self"]
-        others: dict[str, Client] = {one: server.with_token(one) for one in (OTHER, READER, ADMIN, "x" * 24)}
+        others: dict[str, Client] = {one: server.with_token(one) for one in (OTHER, READER, ADMIN, METER, "x" * 24)}
         for method, path in (("GET", home), ("GET", f"{home}/events"), ("DELETE", home), ("POST", f"{home}/cancel")):
             assert others[OTHER].client.request(method, path).status_code == 404
         assert others[OTHER].client.get("/v1/jobs").json()["jobs"] == []
@@ -275,7 +270,8 @@ def test_clients_see_their_own_jobs_only(tmp_path: Path, monkeypatch: pytest.Mon
         assert server.client.get("/metrics").status_code == 403
         paths = server.client.get("/openapi.json").json()["paths"]
         assert {path for path, one in paths.items() if not one[next(iter(one))]["security"]} == {"/healthz", "/readyz"}
-        assert others[ADMIN].client.get("/metrics").status_code == 200
+        assert [others[one].client.get("/metrics").status_code for one in (ADMIN, METER, READER)] == [200, 200, 403]
+        assert others[METER].client.get(home).status_code == 403
         for one in (others["x" * 24].client, httpx.Client(base_url=server.url)):
             unknown = one.get("/v1/jobs")
             assert (unknown.status_code, unknown.json()["code"]) == (401, "unauthorized")

@@ -142,4 +142,4 @@ def test_no_secret_is_written_down(compose: dict[str, Any]) -> None:
         for name, value in service.get("environment", {}).items():
             if "PASSWORD" in name or "TOKEN" in name:
                 assert str(value).startswith(("${", "/run/secrets/")), name
-    assert {"/tokens", "/.env"} <= set((ROOT / ".gitignore").read_text(encoding="utf-8").split())
+    assert {"/tokens", "/metrics-token", "/.env"} <= set((ROOT / ".gitignore").read_text(encoding="utf-8").split())

@@ -40,11 +40,11 @@ def test_a_token_says_who_asks_and_what_they_may(file: Path) -> None:
     tokens = Tokens.load(settings(tokens=file))
     web = tokens.check(bearer(TOKEN))
     assert web is not None
-    assert (web.name, web.sees, [web.may(scope) for scope in SCOPES]) == ("web", "web", [True, False, False])
+    assert (web.name, web.sees, [web.may(scope) for scope in SCOPES]) == ("web", "web", [True, False, False, False])
     nameless = tokens.check(f"bearer  {OTHER} ")
     assert nameless is not None
     assert nameless.name == f"token-{hashlib.sha256(OTHER.encode()).hexdigest()[:8]}"
-    assert [nameless.may(scope) for scope in SCOPES] == [True, True, False]
+    assert [nameless.may(scope) for scope in SCOPES] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,15 @@ from stills.cli import options
 if TYPE_CHECKING:
     from stills.service.auth import Scope
 
-SCOPES = ("read", "jobs", "admin")
+SCOPES = ("read", "jobs", "metrics", "admin")
 
 
 @click.command("token")
 @click.argument("name", required=False)
 @options.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), show_default="jobs",
-    help="What it lets one do: read (look at one's own jobs), jobs (make jobs), admin (all jobs). As often as needed.",
+    help="What it lets one do: read (look at one's own jobs), jobs (make jobs), metrics (/metrics), admin (all). "
+    "As often as needed.",
 )  # fmt: skip
 @options.option(
     "-f", "--file", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",

@@ -43,9 +43,9 @@ async def may_change(request: Request) -> Principal:
     return _with(request, "jobs")
 
 
-async def may_administer(request: Request) -> Principal:
-    """Who may see what is of nobody in particular. Raises ``ProblemError``."""
-    return _with(request, "admin")
+async def may_measure(request: Request) -> Principal:
+    """Who may see how much is done, of everybody. Raises ``ProblemError``."""
+    return _with(request, "metrics")
 
 
 def _with(request: Request, scope: Scope) -> Principal:
@@ -62,7 +62,6 @@ def check_scope(caller: Principal, scope: Scope) -> None:
 
 Reader = Annotated[Principal, Depends(may_read)]
 Changer = Annotated[Principal, Depends(may_change)]
-Administrator = Annotated[Principal, Depends(may_administer)]
 
 
 async def _context(request: Request) -> Context:

@@ -7,8 +7,9 @@ A line of the tokens' file is one of
     TOKEN
 
 with ``#`` before comments. Scopes are joined by commas: ``jobs`` (make jobs and do what one likes with one's own; what
-a line without scopes has), ``read`` (look at one's own) and ``admin`` (all of everybody). Lines with the same name are
-tokens of the same client, so that a token can be replaced while the old one still holds.
+a line without scopes has), ``read`` (look at one's own), ``metrics`` (see how much is done) and ``admin`` (all of
+everybody). Lines with the same name are tokens of the same client, so that a token can be replaced while the old one
+still holds.
 
 Tokens are random and long, so a plain SHA-256 of them can be neither guessed nor reversed; passwords would need more.
 """
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from stills.settings_model import Settings
     from stills.settings_service import ServiceSettings
 
-Scope: TypeAlias = Literal["read", "jobs", "admin"]
+Scope: TypeAlias = Literal["read", "jobs", "metrics", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 LEAST_TOKEN = 20

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from stills._version import __version__
 from stills.errors import StillsError
 from stills.service import examples
-from stills.service.access import Reader, Service, may_administer
+from stills.service.access import Reader, Service, may_measure
 from stills.service.context import Context
 from stills.service.problems import ProblemError
 from stills.service.refusals import problems
@@ -124,9 +124,9 @@ def _disk(context: Context) -> str | None:
         },
         **problems(401, 403),
     },
-    dependencies=[Depends(may_administer)],
+    dependencies=[Depends(may_measure)],
 )
 async def metrics(context: Service) -> Response:
-    """Jobs, requests, uploads. Where tokens are wanted, with one that has the scope admin."""
+    """Jobs, requests, uploads. Where tokens are wanted, with one that has the scope metrics."""
     text, kind = await context.pools.store.run(context.metrics.text, context.store)
     return Response(text, media_type=kind)
