@@ -63,6 +63,13 @@ def folder(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def _said(server: RunningServer) -> str:
+    """What the newest job answers: curl shows nothing of a refusal."""
+    (job,) = server.client.get("/v1/jobs", params={"limit": 1}).json()["jobs"]
+    asked = [server.client.post(job["links"]["select"], json={"recipe": one}) for one in ("people", "keyframes")]
+    return "".join(f"\n{answer.status_code} {answer.text[:600]}" for answer in asked)
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
 def test_the_lines_run_as_they_stand(page: str, server: RunningServer, folder: Path) -> None:
@@ -73,7 +80,7 @@ def test_the_lines_run_as_they_stand(page: str, server: RunningServer, folder: P
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder, capture_output=True, text=True, timeout=2 * LONG, check=False, env={**os.environ, "no_proxy": "*"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr + done.stdout[-1000:]
+    assert done.returncode == 0, done.stderr + done.stdout[-1000:] + _said(server)
     for path in folder.iterdir():
         if path.suffix == ".json":
             assert json.loads(path.read_text())

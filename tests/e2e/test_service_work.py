@@ -255,6 +255,7 @@ def test_selections_are_saved_as_they_were_kept_where_the_video_is_gone(alone: S
             assert len(sizes) == len(document["frames"]) > 5
             assert set(sizes) <= {(640, 360), (480, 270)}
             assert {one["code"] for one in document["fallbacks"]} >= {"small-pictures"}
+            (here.store.folders.job(job.id) / "video").write_bytes(b"about to go")  # what is not kept is not looked at
         document, sizes = saved(here, job, "people", {"per_person": 2})
         assert [one["file"] for one in document["people"][0]["stills"]] == document["files"]
         assert document["people"][0]["still"]["file"] == document["files"][0]

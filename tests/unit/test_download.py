@@ -154,7 +154,7 @@ def test_what_cannot_be_written_is_an_error_of_the_output(server: Server, tmp_pa
 def test_a_password_goes_to_its_server_and_nowhere_else(
     server: Server, target: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "stills")
     get(server.url("/moved/film.mp4", user=f"me:{SECRET}"), target)
     assert server.headers["/moved/film.mp4"]["Authorization"] == "Basic bWU6czNjcmV0"
     assert "Authorization" not in server.headers["/film.mp4"]

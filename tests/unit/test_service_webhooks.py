@@ -94,7 +94,7 @@ def sent(store: Any, found: Settings, **more: Any) -> Deliverer:
 
 
 def test_a_receiver_can_verify_it(jobs: Service, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "stills")
     store, job = end_a_job(jobs, receiver)
     deliverer = sent(store, settings(f"127.0.0.1:{receiver.port}"))
     store.wait()

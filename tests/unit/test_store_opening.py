@@ -300,7 +300,7 @@ def test_a_wheel_holds_the_migrations(tmp_path: Path) -> None:
     ],
 )
 def test_a_password_is_in_no_error_log_or_repr(tmp_path: Path, url: str, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "stills")
     with pytest.raises(
         StateUnavailableError, match=r"postgresql://127\.0\.0\.1:1/db: the database cannot be"
     ) as caught:

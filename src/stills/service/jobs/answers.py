@@ -137,8 +137,8 @@ class Answers:
     def _save_full(self, job: Job, recipe: str, options: Mapping[str, Any], folder: Path) -> list[Path] | None:
         """The selection written from the job's video; ``None`` where that is gone, or nobody is here to decode it."""
         file = self._store.folders.job(job.id) / VIDEO
-        if self._runner is None or not file.is_file():
-            return None
+        if self._runner is None or not self._store.limits.keep_sources or not file.is_file():
+            return None  # a video that is not kept may go at any moment
         index = named(self._load(job).index, job.name, str(file))
         chosen = check_options(recipe, options, self._settings)
         cache = self._store.folders.cache(job.owner)
