@@ -31,6 +31,8 @@ from stills.service.jobs import (
 )
 from stills.service.jobs.work import Done, Held
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=KINDS)
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:

@@ -8,6 +8,8 @@ import pytest
 from stills.errors import ModelError
 from stills.models import Session, open_session
 
+pytestmark = pytest.mark.slow
+
 RUNTIMES = ["openvino", "onnxruntime"]
 NAMES = ["yunet", "sface"]
 

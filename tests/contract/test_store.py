@@ -14,6 +14,8 @@ from databases import KINDS, Backend, backend, elsewhere
 from stills.errors import FencedError, RunActiveError
 from stills.jobs.store import Claim, Fingerprint, Run, Store, VideoRow
 
+pytestmark = pytest.mark.slow
+
 FIRST = Fingerprint(size=10, mtime_ns=1)
 
 

@@ -24,6 +24,8 @@ from stills.media.packets import PacketIndex
 from stills.media.probe import probe, probe_with_packets
 from stills.media.source import content_id, file_version, open_source
 
+pytestmark = pytest.mark.slow
+
 SECRET = "s3cret"  # noqa: S105 - it opens nothing
 
 

@@ -14,6 +14,8 @@ from sqlalchemy import event
 from databases import KINDS, Backend, backend
 from stills.jobs.store import Fingerprint, Run, Store, VideoRow
 
+pytestmark = pytest.mark.slow
+
 VIDEOS = 10_000
 STEP = 10
 

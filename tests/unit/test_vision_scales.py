@@ -24,6 +24,8 @@ from stills.vision.scales import (
     second_look,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def yunet() -> Detector:
